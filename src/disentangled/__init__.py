@@ -1,0 +1,1 @@
+"""Disentangled representation learning: objectives, estimators, metrics, and their checks."""
