@@ -1,0 +1,43 @@
+"""Encoders, decoders and critics as the papers' tables print them.
+
+An encoder maps images (B, C, H, W) to a mean and a log-variance, each (B, D); a decoder maps a
+code (B, D) to Bernoulli logits (B, C, H, W); a critic maps a code to two logits (B, 2), the
+first for "drawn from q(z)", the second for "drawn from the product of its marginals".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import nn
+
+from disentangled.nets import conv, critic, mlp
+
+Shape = tuple[int, int, int]
+
+
+class Net(NamedTuple):
+    """Builders of an encoder and a decoder: each takes an image shape (C, H, W) and n_axes."""
+
+    encoder: Callable[[Shape, int], nn.Module]
+    decoder: Callable[[Shape, int], nn.Module]
+
+
+NETS: dict[str, Net] = {
+    "chen_mlp": Net(mlp.chen_encoder, mlp.chen_decoder),
+    "mlp_256": Net(mlp.small_encoder, mlp.small_decoder),
+    "mlp_64": Net(mlp.tiny_encoder, mlp.tiny_decoder),
+    "dlib_conv": Net(conv.dlib_encoder, conv.dlib_decoder),
+    "kim_mnih_conv": Net(conv.kim_mnih_encoder, conv.kim_mnih_decoder),
+    "burgess_conv": Net(conv.burgess_encoder, conv.burgess_decoder),
+    "conv_small": Net(conv.small_encoder, conv.small_decoder),
+}
+
+CRITICS: dict[str, Callable[[int], nn.Module]] = {
+    "kim_mnih_critic": critic.kim_mnih,
+    "dlib_critic": critic.dlib,
+    "critic_256": critic.small,
+}
+
+__all__ = ["CRITICS", "NETS", "Net", "Shape"]

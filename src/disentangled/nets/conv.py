@@ -1,0 +1,143 @@
+"""Convolutional nets of disentanglement_lib, Kim & Mnih and Burgess et al., and a small one."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from disentangled.nets.heads import Posterior, glorot
+
+
+def _side(shape: tuple[int, int, int], halvings: int) -> int:
+    """Side of the last feature map, after the image was halved so many times."""
+    _, height, width = shape
+    if height != width or height % 2**halvings:
+        raise ValueError(
+            f"this net takes square images whose side is a multiple of {2**halvings}, "
+            f"got {height} x {width}; choose another net, or load the data with a fitting size"
+        )
+    return height // 2**halvings
+
+
+def down(before: int, after: int) -> list[nn.Module]:
+    """A 4 x 4 convolution that halves the picture, then ReLU."""
+    return [nn.Conv2d(before, after, 4, 2, 1), nn.ReLU()]
+
+
+def up(before: int, after: int) -> list[nn.Module]:
+    """A transposed 4 x 4 convolution that doubles the picture, then ReLU."""
+    return [nn.ConvTranspose2d(before, after, 4, 2, 1), nn.ReLU()]
+
+
+def dense(before: int, after: int) -> list[nn.Module]:
+    return [nn.Linear(before, after), nn.ReLU()]
+
+
+def dlib_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """32 32 (4 x 4), 64 64 (2 x 2), dense 256 (disentanglement_lib's conv_encoder)."""
+    side = _side(shape, 4)
+    trunk = nn.Sequential(
+        *down(shape[0], 32),
+        *down(32, 32),
+        nn.Conv2d(32, 64, 2, 2),
+        nn.ReLU(),
+        nn.Conv2d(64, 64, 2, 2),
+        nn.ReLU(),
+        nn.Flatten(),
+        *dense(64 * side**2, 256),
+    )
+    return glorot(Posterior(trunk, 256, n_axes))
+
+
+def dlib_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """Dense 256 1024, then 64 32 32 C transposed 4 x 4 (disentanglement_lib's deconv_decoder)."""
+    side = _side(shape, 4)
+    return glorot(
+        nn.Sequential(
+            *dense(n_axes, 256),
+            *dense(256, 64 * side**2),
+            nn.Unflatten(1, (64, side, side)),
+            *up(64, 64),
+            *up(64, 32),
+            *up(32, 32),
+            nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+        )
+    )
+
+
+def kim_mnih_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """32 32 64 64 (4 x 4), dense 128 (Kim & Mnih 2018, Appendix A)."""
+    side = _side(shape, 4)
+    trunk = nn.Sequential(
+        *down(shape[0], 32),
+        *down(32, 32),
+        *down(32, 64),
+        *down(64, 64),
+        nn.Flatten(),
+        *dense(64 * side**2, 128),
+    )
+    return Posterior(trunk, 128, n_axes)
+
+
+def kim_mnih_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """Dense 128 1024, then 64 32 32 C transposed 4 x 4 (Kim & Mnih 2018, Appendix A)."""
+    side = _side(shape, 4)
+    return nn.Sequential(
+        *dense(n_axes, 128),
+        *dense(128, 64 * side**2),
+        nn.Unflatten(1, (64, side, side)),
+        *up(64, 64),
+        *up(64, 32),
+        *up(32, 32),
+        nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+    )
+
+
+def burgess_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """32 four times (4 x 4), dense 256 twice (Burgess et al. 2018): the net of the benchmark."""
+    side = _side(shape, 4)
+    trunk = nn.Sequential(
+        *down(shape[0], 32),
+        *down(32, 32),
+        *down(32, 32),
+        *down(32, 32),
+        nn.Flatten(),
+        *dense(32 * side**2, 256),
+        *dense(256, 256),
+    )
+    return Posterior(trunk, 256, n_axes)
+
+
+def burgess_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """The mirror image of `burgess_encoder`."""
+    side = _side(shape, 4)
+    return nn.Sequential(
+        *dense(n_axes, 256),
+        *dense(256, 256),
+        *dense(256, 32 * side**2),
+        nn.Unflatten(1, (32, side, side)),
+        *up(32, 32),
+        *up(32, 32),
+        *up(32, 32),
+        nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+    )
+
+
+def small_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """32 64 (4 x 4), dense 128: for images of 16 x 16 pixels and a laptop."""
+    side = _side(shape, 2)
+    trunk = nn.Sequential(
+        *down(shape[0], 32), *down(32, 64), nn.Flatten(), *dense(64 * side**2, 128)
+    )
+    return Posterior(trunk, 128, n_axes)
+
+
+def small_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """The mirror image of `small_encoder`."""
+    side = _side(shape, 2)
+    return nn.Sequential(
+        *dense(n_axes, 128),
+        *dense(128, 64 * side**2),
+        nn.Unflatten(1, (64, side, side)),
+        *up(64, 32),
+        nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+    )
