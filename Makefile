@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup book test lint sweep bench data clean
+
+PYTHON := .venv/bin/python
+INSTALLED := .venv/installed
+
+help: ## Say what each verb does.
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read verb what; do printf '  make %-7s %s\n' "$$verb" "$$what"; done
+
+setup: $(INSTALLED) ## Make .venv with the pinned packages and this one, editable.
+
+book: setup ## Run the chapters that changed, build the pages, and print the one to open.
+	@$(PYTHON) book/run.py
+
+test: lint ## Check everything: style, types, package, chapters under the smoke profile, pages in a browser.
+	@$(PYTHON) -m pytest
+
+lint: setup ## Check style (ruff) and types (mypy).
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy
+
+sweep: setup ## Train what is missing: make sweep EXPERIMENT=beta_tcvae PROFILE=laptop
+	@$(PYTHON) -m disentangled.sweeps $(EXPERIMENT) $(PROFILE)
+
+bench: setup ## Measure speed: ratios of our code to the plain way, in pairs, within one run.
+	@$(PYTHON) tests/bench.py
+
+data: setup ## Download the official data sets into data/.
+	@$(PYTHON) -m disentangled.data
+
+clean: ## Remove what was built or fetched; .venv, data and results stay.
+	@rm -rf build book/_generated book/_static/vendor .pytest_cache .mypy_cache .ruff_cache
+
+# The first Python of 3.11 or newer that can make an environment (Debian ships some without ensurepip).
+$(INSTALLED): requirements.txt pyproject.toml
+	@for python in $(or $(PYTHON3),python3 python3.13 python3.12 python3.11 python); do \
+	  $$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done; \
+	if [ -z "$$python" ]; then echo "No Python of 3.11 or newer with venv was found: install one" \
+	  "(Debian: apt-get install python3 python3-venv), or name it: make setup PYTHON3=/path/to/python3" >&2; exit 1; fi; \
+	$$python -m venv .venv
+	@$(PYTHON) -m pip install --disable-pip-version-check --quiet -r requirements.txt -e .
+	@touch $@
