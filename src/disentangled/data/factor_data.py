@@ -1,0 +1,268 @@
+"""Images with the factors they were made from, drawn by indexing instead of a loader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from disentangled.data.packed_images import PackedImages
+from disentangled.types import Batch
+
+
+class FactorData:
+    """N images, the K integer factors behind each, and a law to draw them by.
+
+    Immutable: `to`, `weighted`, `select` and `split` return new objects that share what they can.
+
+    Args:
+        name: what rows call the data set.
+        images: uint8 (N, C, H, W), 0 to 255, as a tensor, an array or `PackedImages`.
+        factors: integers (N, K); column k takes values 0 to factor_sizes[k] - 1.
+        factor_names: K names.
+        factor_sizes: K numbers of values.
+        source: "real", "re-render", "twin", or a word of your own.
+        probabilities: (N,) chance of each image in a draw; None means that all are equal.
+
+    Raises:
+        ValueError: shapes, dtypes or values that do not fit together.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: Any,
+        factors: Any,
+        factor_names: Sequence[str],
+        factor_sizes: Sequence[int],
+        *,
+        source: str,
+        probabilities: Tensor | None = None,
+    ) -> None:
+        self.name = name
+        self.source = source
+        self.images = images if isinstance(images, PackedImages) else torch.as_tensor(images)
+        self.factors = torch.as_tensor(factors)
+        self.factor_names = tuple(factor_names)
+        self.factor_sizes = tuple(int(size) for size in factor_sizes)
+        self._check()
+        self.factors = self.factors.to(self.device, torch.int64)
+        # always on the CPU, like the generators: a draw never waits for a GPU
+        self.probabilities = None if probabilities is None else probabilities / probabilities.sum()
+        self._cumulative = None if probabilities is None else _cumulative(probabilities)
+
+    def _check(self) -> None:
+        shape, sizes, names = self.images.shape, self.factor_sizes, self.factor_names
+        if self.images.dtype != torch.uint8 or len(shape) != 4:
+            raise ValueError(
+                f"{self.name}: expected images as uint8 (N, C, H, W), 0 to 255, got "
+                f"{self.images.dtype} of shape {tuple(shape)}; scale with (255 * x).round() "
+                "and add a channel axis with images[:, None]"
+            )
+        if self.factors.is_floating_point() or self.factors.shape != (shape[0], len(names)):
+            raise ValueError(
+                f"{self.name}: expected factors as integers of shape ({shape[0]}, {len(names)}), "
+                f"one row an image and one column a name of {names}, got {self.factors.dtype} "
+                f"of shape {tuple(self.factors.shape)}"
+            )
+        if len(sizes) != len(names) or len(set(names)) != len(names):
+            raise ValueError(
+                f"{self.name}: expected distinct factor_names and one size for each, "
+                f"got names {names} and sizes {sizes}"
+            )
+        if shape[0] == 0:
+            raise ValueError(f"{self.name}: expected at least one image, got none")
+        if self.factors.device.type == "meta":  # no values to look at
+            return
+        lowest, highest = self.factors.amin(0).tolist(), self.factors.amax(0).tolist()
+        for factor, size, low, high in zip(names, sizes, lowest, highest, strict=True):
+            if low < 0 or high >= size:
+                raise ValueError(
+                    f"{self.name}: factor {factor!r} of size {size} takes values 0 to {size - 1}, "
+                    f"got {low} to {high}; number its values from 0"
+                )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        factors = ", ".join(
+            f"{name} {size}"
+            for name, size in zip(self.factor_names, self.factor_sizes, strict=True)
+        )
+        shape = " x ".join(str(side) for side in self.images.shape)
+        return f"FactorData({self.name}, {self.source}, {shape}; {factors}; {self.device})"
+
+    @property
+    def device(self) -> torch.device:
+        return self.images.device
+
+    def _replace(self, **changes: Any) -> FactorData:
+        fields = {
+            "name": self.name,
+            "images": self.images,
+            "factors": self.factors,
+            "factor_names": self.factor_names,
+            "factor_sizes": self.factor_sizes,
+            "source": self.source,
+            "probabilities": self.probabilities,
+        }
+        return FactorData(**(fields | changes))
+
+    def to(self, device: torch.device | str) -> FactorData:
+        """The same data with images and factors on device; drawing stays on the CPU."""
+        return self._replace(images=self.images.to(device), factors=self.factors.to(device))
+
+    def select(self, index: Tensor) -> FactorData:
+        """The images at index (n,) alone, with their chances relative to each other kept."""
+        index = torch.as_tensor(index).to(self.device)
+        packed = isinstance(self.images, PackedImages)
+        return self._replace(
+            images=self.images.select(index) if packed else self.images[index],
+            factors=self.factors[index],
+            probabilities=None if self.probabilities is None else self.probabilities[index.cpu()],
+        )
+
+    def factor_index(self, factor: int | str) -> int:
+        """The column of a factor given by name or number.
+
+        Raises:
+            ValueError: a factor that the data do not have.
+        """
+        if factor in self.factor_names:
+            return self.factor_names.index(str(factor))
+        if isinstance(factor, int) and 0 <= factor < len(self.factor_names):
+            return factor
+        raise ValueError(
+            f"{self.name} has no factor {factor!r}; give one of {self.factor_names} "
+            f"or a number from 0 to {len(self.factor_names) - 1}"
+        )
+
+    def pixels(self, index: Tensor) -> Tensor:
+        """Images at index as float32 in [0, 1], shape index.shape + (C, H, W), on the device."""
+        return self.images[index.to(self.device)].to(torch.float32) / 255
+
+    def batch(self, index: Tensor) -> Batch:
+        """Images and factors at index (B,)."""
+        index = index.to(self.device)
+        return Batch(self.pixels(index), self.factors[index], index)
+
+    def draw_index(self, n: int, generator: Generator) -> Tensor:
+        """n indices with replacement by the data's probabilities: (n,) int64 on the CPU."""
+        if self._cumulative is None:
+            return torch.randint(len(self), (n,), generator=generator)
+        return _search(self._cumulative, n, generator)
+
+    def draw(self, n: int, generator: Generator) -> Batch:
+        """n images with replacement by the data's probabilities."""
+        return self.batch(self.draw_index(n, generator))
+
+    def holding_index(
+        self, factor: int | str, n: int, generator: Generator, *, value: int | None = None
+    ) -> Tensor:
+        """n indices with replacement among the images that share one value of a factor.
+
+        Without `value` it is the value of one image drawn first, so that values come up as often
+        as the data's probabilities say. Returns (n,) int64 on the CPU.
+
+        Raises:
+            ValueError: no image (or none with a positive probability) has the value.
+        """
+        column = self.factors[:, self.factor_index(factor)].cpu()
+        if value is None:
+            value = int(column[self.draw_index(1, generator)])
+        members = (column == value).nonzero().squeeze(1)
+        weights = None if self.probabilities is None else self.probabilities[members]
+        if len(members) == 0 or (weights is not None and weights.sum() == 0):
+            raise ValueError(
+                f"{self.name}: no image to draw has {factor!r} = {value}; the values that occur "
+                f"are {torch.unique(column).tolist()}"
+            )
+        if weights is None:
+            return members[torch.randint(len(members), (n,), generator=generator)]
+        return members[_search(_cumulative(weights), n, generator)]
+
+    def holding(
+        self, factor: int | str, n: int, generator: Generator, *, value: int | None = None
+    ) -> Batch:
+        """n images that share one value of a factor, the others free (see `holding_index`)."""
+        return self.batch(self.holding_index(factor, n, generator, value=value))
+
+    def weighted(self, table: Any, factors: Sequence[int | str]) -> FactorData:
+        """The same images, drawn so that the given factors follow a joint table.
+
+            p(n) = table[f(n)] p0(n) / sum over the images m with f(m) = f(n) of p0(m)
+
+        where p0 is the law so far: given the factors, the rest is drawn as before.
+
+        Args:
+            table: joint probabilities or counts, one axis a factor; normalised inside.
+            factors: names or columns of the table's axes, in order.
+
+        Raises:
+            ValueError: a table of another shape, negative or not finite, or one that asks for
+                a combination of factors that no image has.
+        """
+        weights = torch.as_tensor(table, dtype=torch.float64).cpu()
+        columns = [self.factor_index(factor) for factor in factors]
+        sizes = tuple(self.factor_sizes[column] for column in columns)
+        if tuple(weights.shape) != sizes or len(set(columns)) != len(columns):
+            raise ValueError(
+                f"{self.name}: expected a table of shape {sizes} for distinct factors "
+                f"{tuple(factors)}, got {tuple(weights.shape)}"
+            )
+        if not weights.isfinite().all() or (weights < 0).any() or weights.sum() == 0:
+            raise ValueError(
+                f"{self.name}: expected a table of finite probabilities or counts, none negative "
+                f"and not all 0, got values from {weights.min()} to {weights.max()}"
+            )
+        cell = torch.zeros(len(self), dtype=torch.int64)
+        for column, size in zip(columns, sizes, strict=True):
+            cell = cell * size + self.factors[:, column].cpu()
+        before = self.probabilities
+        if before is None:
+            before = torch.full((len(self),), 1 / len(self), dtype=torch.float64)
+        mass = torch.zeros(weights.numel(), dtype=torch.float64).index_add_(0, cell, before)
+        wanted = weights.flatten() / weights.sum()
+        missing = int(((wanted > 0) & (mass == 0)).sum())
+        if missing:
+            raise ValueError(
+                f"{self.name}: the table gives chance to {missing} combinations of "
+                f"{tuple(factors)} that no image has; set them to 0"
+            )
+        ratio = torch.where(mass > 0, wanted / mass, 0.0)
+        return self._replace(probabilities=before * ratio[cell])
+
+    def split(self, fraction: float, generator: Generator) -> tuple[FactorData, FactorData]:
+        """Two disjoint parts that cover the data: round(fraction N) images, and the others.
+
+        Raises:
+            ValueError: a fraction that leaves a part empty.
+        """
+        n_first = round(fraction * len(self))
+        if not 0 < n_first < len(self):
+            raise ValueError(
+                f"{self.name}: expected a fraction that leaves images on both sides of "
+                f"{len(self)}, got {fraction}"
+            )
+        order = torch.randperm(len(self), generator=generator)
+        # each part in the order of the whole: the grid stays readable
+        return (
+            self.select(order[:n_first].sort().values),
+            self.select(order[n_first:].sort().values),
+        )
+
+
+def _cumulative(probabilities: Tensor) -> Tensor:
+    """Cumulated chances (N,) in float64, ending at exactly 1."""
+    cumulative = probabilities.to(torch.float64).cumsum(0)
+    return cumulative / cumulative[-1]
+
+
+def _search(cumulative: Tensor, n: int, generator: Generator) -> Tensor:
+    """n draws by inverting the cumulated chances; images of chance 0 are never drawn."""
+    return torch.searchsorted(
+        cumulative, torch.rand(n, generator=generator, dtype=torch.float64), right=True
+    )
