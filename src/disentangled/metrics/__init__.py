@@ -1,0 +1,20 @@
+"""Scores of disentanglement. They take codes and factors as arrays and never see a network."""
+
+from collections.abc import Callable
+
+from disentangled.metrics.beta_vae_score import beta_vae_score
+from disentangled.metrics.factor_vae_score import factor_vae_score
+from disentangled.metrics.mig import mig
+from disentangled.metrics.mig_exact import mig_exact
+from disentangled.metrics.total_correlation import gaussian_tc
+from disentangled.types import Score
+
+METRICS: dict[str, Callable[..., Score]] = {
+    "mig": mig,
+    "mig_exact": mig_exact,
+    "beta_vae_score": beta_vae_score,
+    "factor_vae_score": factor_vae_score,
+    "gaussian_tc": gaussian_tc,
+}
+
+__all__ = ["METRICS", "beta_vae_score", "factor_vae_score", "gaussian_tc", "mig", "mig_exact"]

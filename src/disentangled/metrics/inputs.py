@@ -1,0 +1,88 @@
+"""What every metric asks of its arrays: finite codes (N, D), discrete factors (N, K)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+def array(values: Any) -> NDArray[Any]:
+    """Anything `torch.as_tensor` accepts, as an array on the CPU; bfloat16 becomes float32."""
+    tensor = torch.as_tensor(values).detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def codes(values: Any, name: str = "codes") -> Floats:
+    """Finite float64 array (N, D), N >= 2, from anything `torch.as_tensor` accepts.
+
+    Raises: ValueError on another shape, or naming the first axis that holds NaN or infinity.
+    """
+    code: Floats = np.asarray(array(values), np.float64)
+    if code.ndim != 2 or code.shape[0] < 2 or code.shape[1] < 1:
+        raise ValueError(f"{name} must be (N, D) with N >= 2 and D >= 1, got shape {code.shape}")
+    finite = np.isfinite(code)
+    if not finite.all():
+        axis = int(np.argmin(finite.all(axis=0)))
+        bad = int((~finite[:, axis]).sum())
+        raise ValueError(f"{name} must be finite, but axis {axis} holds {bad} NaN or infinite "
+                         f"values of {len(code)}: the model diverged, or logvar overflowed")
+    return code
+
+
+def labels(factors: Any, n: int, names: Sequence[str] | None = None) -> tuple[Labels, Labels]:
+    """Factors as labels 0 .. size-1 (N, K), with the sizes (K,).
+
+    The distinct values of a column, integer or float, are its classes, in increasing order.
+
+    Raises: ValueError when the shape is not (n, K); when a column is not finite; when it is
+    constant (its entropy is 0, so no score is defined); when it is float and never repeats a
+    value (continuous: bin it first).
+    """
+    table = array(factors)
+    if table.ndim != 2 or table.shape[1] < 1:
+        raise ValueError(f"factors must be (N, K) with K >= 1, got shape {table.shape}")
+    if len(table) != n:
+        raise ValueError(f"codes and factors must have as many rows, got {n} and {len(table)}")
+    if names is not None and len(names) != table.shape[1]:
+        raise ValueError(f"factor_names must have one name a column of factors, got "
+                         f"{len(names)} names for {table.shape[1]} columns")
+    is_float = np.issubdtype(table.dtype, np.floating)
+    out = np.empty(table.shape, np.int64)
+    sizes = np.empty(table.shape[1], np.int64)
+    for k, column in enumerate(table.T):
+        called = f"factor {k}" if names is None else f"factor {names[k]!r} (column {k})"
+        if is_float and not np.isfinite(column).all():
+            raise ValueError(f"{called} holds NaN or infinite values")
+        values, out[:, k] = np.unique(column, return_inverse=True)
+        sizes[k] = len(values)
+        if sizes[k] == 1:
+            raise ValueError(f"{called} is constant: it carries no information to look for, so "
+                             f"no score is defined; leave this column out")
+        if is_float and sizes[k] == n:
+            raise ValueError(f"{called} never repeats a value, it looks continuous: metrics "
+                             f"need discrete factors, so bin it first")
+    return out, sizes
+
+
+def entropy(counts: NDArray[Any]) -> float:
+    """Entropy in nats of the distribution that is proportional to `counts`."""
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p * np.log(p)).sum())
+
+
+def gap(mutual_information: Floats, factor_entropy: Floats) -> Floats:
+    """(I of the best axis - I of the second best) / H(factor), a factor: (K, D), (K,) -> (K,).
+
+    With a single axis the second best is 0. Source: Chen et al. 2018, eq. 6.
+    """
+    if mutual_information.shape[1] == 1:
+        return mutual_information[:, 0] / factor_entropy
+    top = np.sort(mutual_information, axis=1)
+    return (top[:, -1] - top[:, -2]) / factor_entropy

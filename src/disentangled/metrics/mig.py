@@ -1,0 +1,63 @@
+"""Mutual information gap from histograms of the codes, as disentanglement_lib computes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from disentangled.metrics import inputs
+from disentangled.types import Score
+
+
+def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
+    r"""Mutual information gap of binned codes (usually the means of q(z|x)).
+
+        MIG = 1/K Σ_k (I(b_a; v_k) - I(b_b; v_k)) / H(v_k),   a, b: the two best axes for v_k
+
+    b_j is the code on axis j in `n_bins` bins of equal width between its smallest and largest
+    value; I is the plug-in estimate from counts and H(v_k) the empirical entropy.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K); the distinct values of a column are its classes.
+        n_bins: bins an axis.
+
+    Returns: Score in [0, 1]; parts: mutual_information (K, D) in nats, gap (K,), each already
+    divided by H(v_k), factor_entropy (K,) in nats. A constant code has information 0.
+
+    **Error**: each I is biased upward by about (n_bins - 1)(|v_k| - 1) / 2N nats where the code
+    is independent of the factor (0.037 at 20 bins, 40 values, N = 10,000); on an axis that
+    knows the factor the bias is smaller, so the gap reads low, by at most that over H(v_k).
+    Binning itself loses information: 20 bins tell at best 20 of 40 values apart. A few
+    outliers widen all bins.
+
+    Raises: ValueError on NaN, on a constant factor, on lengths that differ.
+
+    Source: Chen et al. 2018, eq. 6; binning of Locatello et al. 2019.
+    """
+    if n_bins < 2:
+        raise ValueError(f"n_bins must be at least 2, got {n_bins}")
+    code = inputs.codes(codes)
+    label, sizes = inputs.labels(factors, len(code))
+    n, n_axes = code.shape
+
+    binned = np.empty((n, n_axes), np.int64)
+    for axis in range(n_axes):
+        edges = np.histogram_bin_edges(code[:, axis], n_bins)[:-1]
+        binned[:, axis] = np.searchsorted(edges, code[:, axis], side="right") - 1
+    cell = binned + n_bins * np.arange(n_axes)                                     # (N, D)
+
+    information = np.empty((len(sizes), n_axes))
+    entropy = np.empty(len(sizes))
+    for k, size in enumerate(sizes):
+        index = cell + n_bins * n_axes * label[:, k, None]
+        table = np.bincount(index.ravel(), minlength=size * n_axes * n_bins)
+        p = table.reshape(size, n_axes, n_bins) / n                                # (V, D, bins)
+        independent = p.sum(2, keepdims=True) * p.sum(0, keepdims=True)
+        ratio = np.divide(p, independent, out=np.ones_like(p), where=p > 0)
+        information[k] = (p * np.log(ratio)).sum((0, 2))
+        entropy[k] = inputs.entropy(np.bincount(label[:, k]))
+    gap = inputs.gap(information, entropy)
+    return Score(float(gap.mean()), {"mutual_information": information, "gap": gap,
+                                     "factor_entropy": entropy})
