@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from os import PathLike
+from typing import NamedTuple
 
-from disentangled.data.dsprites_layout import COARSE, FULL, check_size
-from disentangled.data.dsprites_rerender import rerender
+from disentangled.data.dsprites import dsprites, dsprites_grid, dsprites_subset
+from disentangled.data.dsprites_layout import check_size
+from disentangled.data.dsprites_rerender import dsprites_rerender, dsprites_rerender_grid
 from disentangled.data.factor_data import FactorData
-from disentangled.data.packed_images import PackedImages
+from disentangled.data.images import PackedImages
 
-__all__ = ["DATA_SETS", "FactorData", "PackedImages", "load"]
+__all__ = ["DATA_SETS", "DataSet", "FactorData", "PackedImages", "load"]
 
-DATA_SETS: dict[str, Callable[..., FactorData]] = {
-    "dsprites_rerender": partial(rerender, grid=FULL, packed=True),
-    "dsprites_rerender_grid": partial(rerender, grid=COARSE),
+
+class DataSet(NamedTuple):
+    """An entry of the registry: how to load a data set, and what it is in a line."""
+
+    load: Callable[[str | PathLike[str] | None, int], FactorData]
+    about: str
+
+
+DATA_SETS: dict[str, DataSet] = {
+    "dsprites": DataSet(dsprites, "real dSprites: the largest of the three files that is found"),
+    "dsprites_grid": DataSet(dsprites_grid, "real dSprites, the grid of 46,080 images"),
+    "dsprites_subset": DataSet(dsprites_subset, "real dSprites, 20,000 images at random"),
+    "dsprites_rerender": DataSet(dsprites_rerender, "our rendering of all 737,280 scenes"),
+    "dsprites_rerender_grid": DataSet(dsprites_rerender_grid, "our rendering of the 46,080 grid"),
 }
 
 
 def load(
     name: str, *, root: str | PathLike[str] | None = None, size: int | None = None
 ) -> FactorData:
-    """Load a data set by name."""
+    """Load a data set by name.
+
+    Args:
+        name: a key of `DATA_SETS`.
+        root: folder of the data files; without it DISENTANGLED_DATA, then data/ in the checkout.
+        size: side of the images in px, a divisor of 64; smaller than 64, the binary images are
+            average-pooled to grey. None means 64.
+
+    Returns:
+        Images uint8 0..255 (N, C, H, W), factors (N, K) without nuisances, their names and
+        sizes, and `source`: "real" or "re-render". `name` is that of the file found: "dsprites"
+        is all 737,280 images, "dsprites_grid" and "dsprites_subset" are parts.
+
+    Raises:
+        ValueError: an unknown name or size, or a file that is not what it should be.
+        FileNotFoundError: no file; the message says where to get one and names the stand-in.
+    """
     if name not in DATA_SETS:
         raise ValueError(f"expected a data set, one of {sorted(DATA_SETS)}, got {name!r}")
-    return DATA_SETS[name](name, size=check_size(size))
+    return DATA_SETS[name].load(root, check_size(size))

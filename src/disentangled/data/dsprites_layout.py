@@ -38,7 +38,7 @@ class Grid(NamedTuple):
         """Factor values numbered from 0 within the grid, one row an image: (N, 5) int64."""
         return torch.cartesian_prod(*(torch.arange(size) for size in self.sizes))
 
-    def index(self) -> Tensor:
+    def official_index(self) -> Tensor:
         """Where each image stands among the 737,280 of dSprites: (N,) int64."""
         values = torch.cartesian_prod(*(torch.tensor(used) for used in self))
         return flat_index(values)
@@ -70,21 +70,3 @@ def check_size(size: int | None) -> int:
     if size not in sizes:
         raise ValueError(f"expected size to be one of {sizes} (divisors of 64), got {size!r}")
     return size
-
-
-def pool(images: Tensor, size: int) -> Tensor:
-    """Binary images averaged over square blocks to grey: uint8, 0 to 255, halves rounded up.
-
-    Args:
-        images: (N, C, 64, 64), 0 or not 0 (on).
-        size: new side, a divisor of 64; at 64 the images are 0 and 255.
-
-    Returns:
-        uint8 (N, C, size, size).
-    """
-    on = (images != 0).to(torch.uint8)
-    side = images.shape[-1] // size
-    if side == 1:
-        return on * 255
-    count = on.unflatten(-1, (size, side)).unflatten(-3, (size, side)).sum((-3, -1))
-    return ((255 * count + side * side // 2) // (side * side)).to(torch.uint8)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from disentangled.data.packed_images import PackedImages
+from disentangled.data.images import PackedImages
 from disentangled.types import Batch
 
 
@@ -118,9 +118,9 @@ class FactorData:
     def select(self, index: Tensor) -> FactorData:
         """The images at index (n,) alone, with their chances relative to each other kept."""
         index = torch.as_tensor(index).to(self.device)
-        packed = isinstance(self.images, PackedImages)
+        images = self.images
         return self._replace(
-            images=self.images.select(index) if packed else self.images[index],
+            images=images.take(index) if isinstance(images, PackedImages) else images[index],
             factors=self.factors[index],
             probabilities=None if self.probabilities is None else self.probabilities[index.cpu()],
         )

@@ -1,8 +1,9 @@
-"""Binary images, eight pixels a byte, unpacked only where they are looked at."""
+"""Images in memory: pooled to a smaller side, or eight pixels a byte and unpacked when read."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -73,7 +74,42 @@ class PackedImages:
         n_channels, height, width = self.shape[1:]
         return PackedImages(self.bits.to(device), (n_channels, height, width))
 
-    def select(self, index: Tensor) -> PackedImages:
+    def take(self, index: Tensor) -> PackedImages:
         """The images at index (n,), still packed."""
         n_channels, height, width = self.shape[1:]
         return PackedImages(self.bits[index], (n_channels, height, width))
+
+
+def pool(images: Tensor, size: int) -> Tensor:
+    """Binary images averaged over square blocks to grey: uint8, 0 to 255, halves rounded up.
+
+    Args:
+        images: (N, C, side, side), 0 or not 0 (on).
+        size: the new side, the old one over a power of two; at the old side pixels are 0 or 255.
+
+    Returns:
+        uint8 (N, C, size, size).
+    """
+    block = images.shape[-1] // size
+    if block == 1:
+        return (images != 0).to(torch.uint8) * 255
+    # exact in float32: the mean of a block is a count over a power of two
+    mean = torch.nn.functional.avg_pool2d((images != 0).to(torch.float32), block)
+    return (255 * mean + 0.5).to(torch.uint8)
+
+
+def gather(blocks: Iterable[Tensor], size: int, *, packed: bool) -> Tensor | PackedImages:
+    """Binary images that come in blocks (n, C, side, side) as one set of the side asked for.
+
+    Never holds more than a block beside the result. Packs only what is still binary: images of
+    a smaller side are grey and stay one byte a pixel.
+    """
+    parts: list[Tensor] = []
+    shape: tuple[int, ...] = ()
+    for block in blocks:
+        shape = tuple(block.shape[1:])
+        keep_bits = packed and size == shape[-1]
+        parts.append(PackedImages.pack(block).bits if keep_bits else pool(block, size))
+    if packed and size == shape[-1]:
+        return PackedImages(torch.cat(parts), (shape[0], shape[1], shape[2]))
+    return torch.cat(parts)

@@ -1,0 +1,148 @@
+"""The real dSprites images: the official files, or one of two smaller selections.
+
+| file | images | what |
+|---|---|---|
+| `dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5` or `.npz` | 737,280 | the official set |
+| `dsprites_downsampled.npz` | 46,080 | every 4th orientation, every 2nd position |
+| `dsprites_subset.npz` | 20,000 | at random from the official set |
+
+They are looked for in the data folder and in its subfolder `dsprites_real/`. The arrays that an
+npz pickles (its `metadata`) are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from disentangled.data.dsprites_layout import (
+    COARSE,
+    FACTOR_NAMES,
+    FACTOR_SIZES,
+    FULL,
+    N_IMAGES,
+    NATIVE_SIZE,
+    flat_index,
+)
+from disentangled.data.factor_data import FactorData
+from disentangled.data.files import Npz, bad_file, find
+from disentangled.data.images import gather
+
+OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
+GRID_FILE = "dsprites_downsampled.npz"
+SUBSET_FILE = "dsprites_subset.npz"
+N_SUBSET = 20_000
+MEND = (
+    "`make data` (python -m disentangled.data) downloads the official file with its checksum; "
+    "without real images use data.load('dsprites_rerender') or 'dsprites_rerender_grid'"
+)
+# a multiple of the official file's chunks, so that no chunk is decompressed twice
+HDF5_BLOCK = 23_040
+
+
+def dsprites(root: str | PathLike[str] | None, size: int) -> FactorData:
+    """The largest real set that is there; its `name` says which one it was."""
+    names = [f"{OFFICIAL}.hdf5", f"{OFFICIAL}.npz", GRID_FILE, SUBSET_FILE]
+    path = find(names, root, subfolder="dsprites_real", mend=MEND)
+    if path.name == GRID_FILE:
+        return _grid(path, size)
+    if path.name == SUBSET_FILE:
+        return _subset(path, size)
+    read = _official_hdf5 if path.suffix == ".hdf5" else _official_npz
+    images = gather(_binary(path, read(path)), size, packed=True)
+    return FactorData(
+        "dsprites", images, FULL.factors(), FACTOR_NAMES, FACTOR_SIZES, source="real"
+    )
+
+
+def dsprites_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
+    """The 46,080 real images of every 4th orientation and every 2nd position."""
+    return _grid(find([GRID_FILE], root, subfolder="dsprites_real", mend=MEND), size)
+
+
+def dsprites_subset(root: str | PathLike[str] | None, size: int) -> FactorData:
+    """The 20,000 real images chosen at random, factors numbered as in the full set."""
+    return _subset(find([SUBSET_FILE], root, subfolder="dsprites_real", mend=MEND), size)
+
+
+def _grid(path: Path, size: int) -> FactorData:
+    factors = COARSE.factors()
+    npz = Npz(path, MEND)
+    _check_factors(path, npz.array("latents_classes", tuple(factors.shape), "iu"), factors)
+    blocks = npz.blocks("imgs", (len(factors), NATIVE_SIZE, NATIVE_SIZE), "u")
+    images = gather(_binary(path, blocks), size, packed=False)
+    return FactorData("dsprites_grid", images, factors, FACTOR_NAMES, COARSE.sizes, source="real")
+
+
+def _subset(path: Path, size: int) -> FactorData:
+    npz = Npz(path, MEND)
+    classes = npz.array("latents_classes", (N_SUBSET, len(FACTOR_NAMES)), "iu")
+    factors = torch.from_numpy(classes.astype(np.int64))
+    index = npz.array("original_dataset_indices", (N_SUBSET,), "iu")
+    if not np.array_equal(flat_index(factors).numpy(), index):
+        raise bad_file(
+            path,
+            "original_dataset_indices that follow from latents_classes (position_y fastest)",
+            "indices of other images",
+            MEND,
+        )
+    blocks = npz.blocks("imgs", (N_SUBSET, NATIVE_SIZE, NATIVE_SIZE), "u")
+    images = gather(_binary(path, blocks), size, packed=False)
+    return FactorData(
+        "dsprites_subset", images, factors, FACTOR_NAMES, FACTOR_SIZES, source="real"
+    )
+
+
+def _official_npz(path: Path) -> Iterator[NDArray[np.generic]]:
+    npz = Npz(path, MEND)
+    # column 0 is the colour, always white
+    classes = npz.array("latents_classes", (N_IMAGES, 1 + len(FACTOR_NAMES)), "iu")
+    _check_factors(path, classes[:, 1:], FULL.factors())
+    yield from npz.blocks("imgs", (N_IMAGES, NATIVE_SIZE, NATIVE_SIZE), "u")
+
+
+def _official_hdf5(path: Path) -> Iterator[NDArray[np.generic]]:
+    try:
+        with h5py.File(path, "r") as file:
+            for key, shape in (
+                ("imgs", (N_IMAGES, NATIVE_SIZE, NATIVE_SIZE)),
+                ("latents/classes", (N_IMAGES, 1 + len(FACTOR_NAMES))),
+            ):
+                if key not in file:
+                    raise bad_file(path, f"an array {key!r}", f"the keys {list(file)}", MEND)
+                came = file[key]
+                if came.shape != shape or came.dtype.kind not in "iu":
+                    expected = f"{key} of shape {shape} as integers"
+                    raise bad_file(path, expected, f"shape {came.shape}, {came.dtype}", MEND)
+            _check_factors(path, file["latents/classes"][:, 1:], FULL.factors())
+            for start in range(0, N_IMAGES, HDF5_BLOCK):
+                yield file["imgs"][start : start + HDF5_BLOCK]
+    except (OSError, RuntimeError, KeyError) as error:
+        raise bad_file(
+            path, "an HDF5 file", f"a damaged or cut-off one ({error})", MEND
+        ) from error
+
+
+def _check_factors(path: Path, classes: NDArray[np.generic], expected: Tensor) -> None:
+    if not np.array_equal(classes, expected.numpy()):
+        raise bad_file(
+            path,
+            "factors in the order of the whole grid, position_y fastest",
+            "another order or other values",
+            MEND,
+        )
+
+
+def _binary(path: Path, blocks: Iterator[NDArray[np.generic]]) -> Iterator[Tensor]:
+    """Blocks of images (n, 64, 64) as (n, 1, 64, 64), checked to be 0 or 1."""
+    for block in blocks:
+        if block.max() > 1:
+            raise bad_file(path, "images of 0 and 1", f"values up to {block.max()}", MEND)
+        yield torch.from_numpy(block.astype(np.uint8)).unsqueeze(1)

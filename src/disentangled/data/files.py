@@ -1,0 +1,144 @@
+"""Where data files lie, and what to say when one is missing or not what it should be."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+ENVIRONMENT = "DISENTANGLED_DATA"
+BLOCK = 4096
+
+
+def download_folder() -> Path:
+    """Where `make data` writes: DISENTANGLED_DATA, else data/ in the checkout."""
+    return roots(None)[0]
+
+
+def roots(root: str | os.PathLike[str] | None) -> list[Path]:
+    """Folders to search: `root` alone if given, else DISENTANGLED_DATA (if set), then data/.
+
+    data/ is the checkout's; for a package installed elsewhere, that of the working directory.
+    """
+    if root is not None:
+        return [Path(root)]
+    checkout = Path(__file__).parents[3]
+    home = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    named = os.environ.get(ENVIRONMENT)
+    return [*([Path(named)] if named else []), home / "data"]
+
+
+def find(
+    names: list[str], root: str | os.PathLike[str] | None, *, subfolder: str, mend: str
+) -> Path:
+    """The first file of the names, in order, in any root or its subfolder.
+
+    Raises:
+        FileNotFoundError: none is there; names the folders searched and `mend`, the way out.
+    """
+    folders = [folder for place in roots(root) for folder in (place, place / subfolder)]
+    for name in names:
+        for folder in folders:
+            if (folder / name).is_file():
+                return folder / name
+    raise FileNotFoundError(
+        f"expected {' or '.join(names)} in one of {', '.join(map(str, folders))}, "
+        f"found none. {mend}"
+    )
+
+
+def bad_file(path: Path, expected: str, came: str, mend: str) -> ValueError:
+    """The error of a file that is there but not what it should be."""
+    return ValueError(f"{path}: expected {expected}, got {came}. {mend}")
+
+
+class Npz:
+    """Arrays of an npz file, read in blocks of rows and never unpickled.
+
+    Args:
+        path: the file.
+        mend: the sentence of every error that says where a good file is to be had.
+
+    Raises:
+        ValueError: a file that is no zip archive or that is cut off.
+    """
+
+    def __init__(self, path: Path, mend: str) -> None:
+        self.path, self.mend = path, mend
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self.keys = [name.removesuffix(".npy") for name in archive.namelist()]
+        except zipfile.BadZipFile as error:
+            raise bad_file(
+                path, "an npz file (a zip archive)", f"a damaged or cut-off one ({error})", mend
+            ) from error
+
+    def blocks(
+        self, key: str, shape: tuple[int, ...], dtype: str
+    ) -> Iterator[NDArray[np.generic]]:
+        """An array in blocks of 4,096 rows, after its header has been checked.
+
+        Args:
+            key: name of the array.
+            shape: the shape it must have.
+            dtype: the kinds it may have, letters of numpy.dtype.kind, as "u" or "iu".
+
+        Raises:
+            ValueError: key missing, another shape or kind (pickled objects included), cut off.
+        """
+        if key not in self.keys:
+            raise bad_file(self.path, f"an array {key!r}", f"the keys {self.keys}", self.mend)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as member:
+                kind, rows, row_shape = self._header(member, key, shape, dtype)
+                row_bytes = kind.itemsize * int(np.prod(row_shape))
+                for start in range(0, rows, BLOCK):
+                    count = min(BLOCK, rows - start)
+                    content = member.read(count * row_bytes)
+                    if len(content) < count * row_bytes:
+                        raise EOFError(f"{key} ends in row {start + len(content) // row_bytes}")
+                    yield np.frombuffer(content, kind).reshape(count, *row_shape)
+        except (EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise bad_file(
+                self.path,
+                f"{key} of shape {shape}",
+                f"damaged or cut-off data ({error})",
+                self.mend,
+            ) from error
+
+    def _header(
+        self, member: IO[bytes], key: str, shape: tuple[int, ...], dtype: str
+    ) -> tuple[np.dtype, int, tuple[int, ...]]:
+        try:
+            version = npy.read_magic(member)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            came, fortran, kind = read(member)
+        except ValueError as error:
+            raise bad_file(self.path, f"a numpy array {key!r}", str(error), self.mend) from error
+        if kind.hasobject:
+            raise bad_file(
+                self.path,
+                f"{key} as plain numbers",
+                "pickled Python objects, which are never loaded because they can run code",
+                self.mend,
+            )
+        if came != shape or kind.kind not in dtype or fortran:
+            order = ", column-major" if fortran else ""
+            raise bad_file(
+                self.path,
+                f"{key} of shape {shape} and kind {dtype!r}, row-major",
+                f"shape {came}, {kind}{order}",
+                self.mend,
+            )
+        return kind, came[0], came[1:]
+
+    def array(self, key: str, shape: tuple[int, ...], dtype: str) -> NDArray[np.generic]:
+        """A whole array, checked like `blocks`."""
+        return np.concatenate(list(self.blocks(key, shape, dtype)))
