@@ -1,0 +1,64 @@
+"""The first line of every chapter: its name, its profile, its look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+from disentangled import plotting
+from disentangled.claims import Chapter
+
+PROFILES = ("smoke", "laptop", "paper")
+
+_SHELL = {"In", "Out", "exit", "quit", "open"}
+_VALUES = (str, int, float, bool, list, tuple, dict, type(None))
+_STARTED = "_chapter_started"
+
+
+def start(
+    name: str, namespace: MutableMapping[str, Any], *, parameters: Sequence[str] = ("profile",)
+) -> Chapter:
+    """Begin a chapter: check the parameters that papermill set, and set the figures' style.
+
+    Args:
+        name: the stem of the chapter's file.
+        namespace: the notebook's `globals()`.
+        parameters: the names that the cell tagged `parameters` sets.
+
+    Raises:
+        ValueError: an unknown parameter or profile; the valid ones are listed.
+    """
+    if _STARTED not in namespace:  # later runs of the cell see the reader's own variables
+        unknown = _plain(namespace) - set(parameters)
+        if unknown:
+            raise ValueError(
+                f"unknown parameter {', '.join(sorted(unknown))}; chapter {name} takes "
+                f"{', '.join(parameters)}"
+            )
+    missing = [parameter for parameter in parameters if parameter not in namespace]
+    if missing:
+        raise ValueError(
+            f"chapter {name} needs {', '.join(missing)}; run the cell tagged parameters first"
+        )
+    profile = namespace["profile"]
+    if profile not in PROFILES:
+        raise ValueError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+    namespace[_STARTED] = True
+    plotting.use_style()
+    return Chapter(name, profile)
+
+
+def glue(**values: Any) -> None:
+    """Keep numbers under their names for the prose of the pages to quote; shows nothing."""
+    from myst_nb import glue as keep
+
+    for name, value in values.items():
+        keep(name, value if isinstance(value, str | int) else float(value), display=False)
+
+
+def _plain(namespace: Mapping[str, Any]) -> set[str]:
+    return {
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in _SHELL and isinstance(value, _VALUES)
+    }

@@ -1,0 +1,171 @@
+"""Effects, intervals and p-values from the seeds of an experiment, and what they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+LEVEL = 0.05
+"""A claim is decided where its p-value, after Holm's correction, is below this."""
+
+RESAMPLES = 9_999
+
+Floats = NDArray[np.float64]
+
+
+class Comparison(NamedTuple):
+    """A claim "effect > threshold" tested on seeds, in the unit of the compared quantity.
+
+    low and high bound the 95 % bootstrap interval of the effect; p_value tests the claim,
+    p_against its opposite, each one-sided; n_seeds is the smallest sample's size.
+    """
+
+    effect: float
+    low: float
+    high: float
+    n_seeds: int
+    p_value: float
+    p_against: float
+
+
+def compare(
+    treated: ArrayLike, control: ArrayLike, *, threshold: float = 0.0, seed: int = 0
+) -> Comparison:
+    r"""Test whether the mean of one group of seeds exceeds another's.
+
+        effect = mean(treated) − mean(control)
+
+    Args:
+        treated, control: one value a seed, (S,) and (S',); the seeds are not paired.
+        threshold: the claim is effect > threshold; negative for "not lower by more than".
+        seed: of the permutations and of the bootstrap.
+
+    **Error**: the p-values are those of a permutation test with at most 9,999 permutations, so
+    never below 1e-4; the percentile interval is some 20 % too short at 8 seeds.
+
+    Raises:
+        ValueError: a sample of fewer than three seeds, or one that is not finite.
+    """
+    one, other = _sample(treated), _sample(control)
+
+    def effect(x: Floats, y: Floats, axis: int = -1) -> Any:
+        return x.mean(axis) - y.mean(axis)
+
+    p_value, p_against = (
+        stats.permutation_test(
+            (one - threshold, other),
+            effect,
+            vectorized=True,
+            n_resamples=RESAMPLES,
+            alternative=side,
+            rng=np.random.default_rng(seed),
+        ).pvalue
+        for side in ("greater", "less")
+    )
+    low, high = np.quantile(_bootstrap(effect, (one, other), seed), [0.025, 0.975])
+    return Comparison(
+        effect=float(effect(one, other)),
+        low=float(low),
+        high=float(high),
+        n_seeds=min(one.size, other.size),
+        p_value=float(p_value),
+        p_against=float(p_against),
+    )
+
+
+def resample(
+    statistic: Callable[..., Any],
+    *samples: ArrayLike,
+    threshold: float = 0.0,
+    seed: int = 0,
+) -> Comparison:
+    r"""Test whether a statistic of several groups of seeds exceeds a threshold, by bootstrap.
+
+    Args:
+        statistic: takes the samples in order and returns the effect, for instance minus the
+            correlation over settings of two averages over seeds.
+        samples: one array a setting, seeds along the first axis, further columns kept together.
+        threshold, seed: as in `compare`.
+
+    **Error**: the p-value is the share of 9,999 resampled effects on the wrong side of the
+    threshold, one added to both counts; too small at few seeds (for a mean over 8 seeds
+    two standard errors above the threshold 0.016, where Student's test gives 0.043).
+
+    Raises:
+        ValueError: a sample of fewer than three seeds, or one that is not finite.
+    """
+    arrays = tuple(_sample(sample) for sample in samples)
+    spread = _bootstrap(statistic, arrays, seed)
+    low, high = np.quantile(spread, [0.025, 0.975])
+    return Comparison(
+        effect=float(statistic(*arrays)),
+        low=float(low),
+        high=float(high),
+        n_seeds=min(len(array) for array in arrays),
+        p_value=float((1 + np.sum(spread <= threshold)) / (1 + RESAMPLES)),
+        p_against=float((1 + np.sum(spread >= threshold)) / (1 + RESAMPLES)),
+    )
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    r"""Adjust p-values for testing several claims at once (Holm 1979).
+
+        adjusted of the i-th smallest of m = max over k <= i of min(1, (m − k + 1) p_k)
+
+    Returns the adjusted values in the order given; rejecting those below a level keeps the
+    chance of any false rejection below it.
+
+    Raises:
+        ValueError: a p-value outside [0, 1].
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    if values.ndim != 1 or not np.all((values >= 0) & (values <= 1)):
+        raise ValueError(f"p_values must be a list of numbers in [0, 1], got {p_values!r}")
+    order = np.argsort(values, kind="stable")
+    steps = np.minimum(1.0, values[order] * np.arange(values.size, 0, -1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(steps)
+    return adjusted
+
+
+def verdicts(comparisons: Mapping[str, Comparison]) -> dict[str, str]:
+    """Decide claims together: "reproduced", "not reproduced" or "inconclusive".
+
+    Holm's correction runs over all claims given, once for them and once against them.
+    """
+    if not comparisons:
+        return {}
+    tests = comparisons.values()
+    for_it = holm([test.p_value for test in tests])
+    against = holm([test.p_against for test in tests])
+    return {
+        name: "reproduced" if p < LEVEL else "not reproduced" if q < LEVEL else "inconclusive"
+        for name, p, q in zip(comparisons, for_it, against, strict=True)
+    }
+
+
+def _sample(values: ArrayLike) -> Floats:
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.ndim == 0 or len(sample) < 3:
+        raise ValueError(
+            f"a sample needs at least three seeds, got shape {sample.shape}; complete the rows"
+        )
+    if not np.all(np.isfinite(sample)):
+        raise ValueError("a sample holds values that are not finite; drop seeds that diverged")
+    return sample
+
+
+def _bootstrap(statistic: Callable[..., Any], samples: Sequence[Floats], seed: int) -> Floats:
+    generator = np.random.default_rng(seed)
+    picks = [generator.integers(len(s), size=(RESAMPLES, len(s))) for s in samples]
+    return np.array(
+        [
+            statistic(*(s[pick[i]] for s, pick in zip(samples, picks, strict=True)))
+            for i in range(RESAMPLES)
+        ],
+        dtype=np.float64,
+    )

@@ -1,0 +1,108 @@
+"""Figures of the book: one style, one caption line, and pictures that several chapters share."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from PIL import Image
+
+COLOURS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "vermilion": "#D55E00",
+    "sky": "#56B4E9",
+    "purple": "#CC79A7",
+    "black": "#222222",
+    "grey": "#8A8A8A",
+}
+"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+PARTS = {
+    "mutual_info": ("$I(z;n)$", COLOURS["blue"]),
+    "total_corr": ("$TC(z)$", COLOURS["vermilion"]),
+    "axis_kl": (r"$\sum_j KL(q(z_j)\,\Vert\,p(z_j))$", COLOURS["green"]),
+}
+"""Label and colour of each part of the KL term, the same in every figure."""
+
+STYLE = {
+    "figure.facecolor": "white",
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "savefig.facecolor": "white",
+    "savefig.transparent": False,
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": COLOURS["grey"],
+    "axes.linewidth": 0.8,
+    "axes.prop_cycle": cycler(color=list(COLOURS.values())),
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "image.cmap": "cividis",
+}
+
+
+def use_style() -> None:
+    """Set matplotlib to the book's look: opaque white, thin spines, colours for everyone."""
+    plt.style.use(["default", STYLE])
+
+
+def caption(profile: str, source: str, *, seeds: int = 0, bars: str = "") -> str:
+    """The line under a figure: profile, where the data come from, seeds, what the bars are.
+
+    Raises:
+        ValueError: seeds without a word on what the bars show.
+    """
+    if seeds and not bars:
+        raise ValueError("say what the bars of a figure with seeds are, or that it has none")
+    parts = [f"profile {profile}", source, f"{seeds} seeds" if seeds else "", bars]
+    return " · ".join(part for part in parts if part)
+
+
+def finish(figure: Figure, profile: str, source: str, *, seeds: int = 0, bars: str = "") -> Figure:
+    """Put the caption line under a figure, and a watermark over it under the smoke profile."""
+    line = caption(profile, source, seeds=seeds, bars=bars)
+    figure.supxlabel(line, fontsize=7.5, color=COLOURS["grey"], x=0.995, ha="right")
+    if profile == "smoke":
+        figure.text(
+            0.5, 0.5, "smoke", fontsize=60, color="#DDDDDD", alpha=0.5, rotation=20,
+            ha="center", va="center", zorder=10,
+        )  # fmt: skip
+    return figure
+
+
+def png(figure: Figure, *, colours: int = 64) -> bytes:
+    """Render a figure at 100 dots per inch into an opaque PNG of few colours, and close it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, facecolor="white")
+    plt.close(figure)
+    picture = Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    packed = io.BytesIO()
+    picture.save(packed, format="png", optimize=True)
+    return packed.getvalue()
+
+
+def heatmap(
+    axes: Axes, values: ArrayLike, rows: list[str], columns: list[str], *, top: float
+) -> None:
+    """Draw a small matrix with its numbers written in the cells; colours run from 0 to top."""
+    matrix = np.asarray(values, dtype=float)
+    axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1.25 * top, aspect="auto")
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (i, j), value in np.ndenumerate(matrix):
+        shade = "white" if value > 0.75 * top else COLOURS["black"]
+        axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=9)

@@ -1,0 +1,154 @@
+"""What chapters found about the papers' statements, on disk: one small file a chapter.
+
+`statements.csv`, beside this module, holds every statement in our words with its declared
+verdict and the chapter that checks it. The files under `book/results/claims` hold what the
+published runs of the chapters found; the smoke profile writes under `build/smoke/claims`. Where
+`DISENTANGLED_RESULTS` names a folder, both write to `claims` in it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from disentangled import store
+
+ROUND_OFF = 1e-9
+"""Smaller numbers are recorded as the next power of ten, so that re-runs are small diffs."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a chapter found about one statement: id, verdict, and the facts behind it."""
+
+    id: str
+    verdict: str
+    facts: dict[str, Any]
+
+    @property
+    def evidence(self) -> str:
+        """The facts as one line of text."""
+        return _EVIDENCE[self.facts["how"]](self.facts)
+
+    def __repr__(self) -> str:
+        return f"{self.id}: {self.verdict}\n{self.evidence}"
+
+
+def statements() -> pd.DataFrame:
+    """The declared rows: id paper kind verdict place chapter title statement condition."""
+    path = Path(__file__).with_name("statements.csv")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def tidy(value: float) -> float | int | str:
+    """Three digits; round-off as a power of ten; infinity as text, since JSON has none."""
+    if isinstance(value, int):
+        return value
+    if not math.isfinite(value):
+        return str(value)
+    if 0 < abs(value) < ROUND_OFF:
+        return float(f"1e{math.ceil(math.log10(abs(value)))}")
+    return float(f"{value:.3g}")
+
+
+def folder(profile: str) -> Path:
+    """Where the records of a profile lie."""
+    if profile == "smoke" and store.ROOT not in os.environ:
+        return store.checkout() / "build" / "smoke" / "claims"
+    return store.results() / "claims"
+
+
+def write(chapter: str, profile: str, record: Record) -> Record:
+    """Add a record to its chapter's file, sorted by id; returns the record.
+
+    Raises:
+        ValueError: the file that is there is damaged; it is named.
+    """
+    path = folder(profile) / f"{chapter}.json"
+    entries = _read(path) if path.exists() else {}
+    entries[record.id] = record
+    plain = {name: {"verdict": r.verdict, **r.facts} for name, r in sorted(entries.items())}
+    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
+    with store.written_aside(path) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
+    return record
+
+
+def table(profile: str) -> pd.DataFrame:
+    """The declared rows with the verdict and the evidence that the chapters recorded.
+
+    A statement without a record has the verdict "not checked", a claim "not run".
+
+    Raises:
+        ValueError: a file is damaged, or out of step with `statements.csv`; it is named.
+    """
+    rows = statements()
+    declared = rows["verdict"].copy()
+    rows["verdict"] = ["not run" if k == "claim" else "not checked" for k in rows["kind"]]
+    rows["evidence"] = ""
+    at = {name: i for i, name in enumerate(rows["id"])}
+    for path in sorted(folder(profile).glob("[!.]*.json")):
+        for name, record in _read(path).items():
+            row = at.get(name)
+            if row is None or rows.loc[row, "chapter"] != path.stem:
+                raise ValueError(f"{path} records {name}, which is no statement of {path.stem}")
+            if declared[row] not in ("", record.verdict):
+                raise ValueError(
+                    f"{path} records {name} as {record.verdict}, statements.csv declares it"
+                    f" {declared[row]}; run the chapter {path.stem} again"
+                )
+            rows.loc[row, "verdict"] = record.verdict
+            rows.loc[row, "evidence"] = record.evidence
+    return rows
+
+
+def _read(path: Path) -> dict[str, Record]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        found = {
+            name: Record(name, entry.pop("verdict"), entry) for name, entry in entries.items()
+        }
+        _ = [record.evidence for record in found.values()]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error!r}); delete it and run the chapter {path.stem} again"
+        ) from error
+    return found
+
+
+def _of_check(facts: dict[str, Any]) -> str:
+    as_printed = facts.get("as_printed")
+    printed = f"as printed off by {as_printed}, corrected " if as_printed else ""
+    return (
+        f"{printed}off by {facts['evidence']} (allowed {facts['tolerance']});"
+        f" {facts['perturbation']}: off by {facts['margin']}"
+    )
+
+
+def _of_reading(facts: dict[str, Any]) -> str:
+    corrected = f" Read: {facts['corrected']}" if facts["corrected"] else ""
+    return f"by reading: “{facts['quote']}”.{corrected}"
+
+
+def _of_rows(facts: dict[str, Any]) -> str:
+    if "effect" not in facts:
+        return ""
+    return (
+        f"effect {facts['effect']}, 95 % interval [{facts['low']}, {facts['high']}],"
+        f" {facts['n_seeds']} seeds, p = {facts['p_value']}, after Holm {facts['holm']};"
+        f" rows in {facts['rows']}"
+    )
+
+
+_EVIDENCE = {
+    "check": _of_check,
+    "reading": _of_reading,
+    "reason": lambda facts: str(facts["why"]),
+    "rows": _of_rows,
+}

@@ -1,0 +1,111 @@
+r"""Sliders that move without a kernel: every picture is drawn beforehand.
+
+A slider chooses which picture of a stack is shown; the link between the two lives in the page,
+so that a published page moves with no kernel behind it. Labels take math as ``\(\beta\)``.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ipywidgets import HTML, IntSlider, Layout, Stack, VBox, jslink
+from matplotlib.figure import Figure
+
+from disentangled.claims import Chapter
+from disentangled.plotting import png
+
+MAX_FRAMES = 64
+MAX_BYTES = 1_000_000
+
+
+def slider(
+    page: Chapter,
+    name: str,
+    values: Sequence[Any],
+    draw: Callable[[Any], Figure],
+    *,
+    label: str,
+    alt: Callable[[Any], str],
+    start: int = 0,
+) -> VBox:
+    """A slider over pictures, one a value.
+
+    Args:
+        page: the chapter, whose sliders together keep the limits of a page.
+        name: of the slider, unique in the chapter.
+        values: what the slider runs over, in order.
+        draw: the picture of a value; it should print the value.
+        label: text beside the slider.
+        alt: the picture in words: its value and what one sees.
+        start: position shown first.
+
+    Raises:
+        ValueError: more than 64 frames or 1 MB of pictures on the page.
+    """
+    _allow(page, name, len(values), 0)
+    frames = [_frame(draw(value), alt(value)) for value in values]
+    _allow(page, name, len(frames), sum(len(frame.value) for frame in frames))
+    handle, stack = _handle(label, len(values), start), Stack(frames, selected_index=start)
+    jslink((handle, "value"), (stack, "selected_index"))
+    return VBox([handle, stack])
+
+
+def two_sliders(
+    page: Chapter,
+    name: str,
+    first: Sequence[Any],
+    second: Sequence[Any],
+    draw: Callable[[Any, Any], Figure],
+    *,
+    labels: tuple[str, str],
+    alt: Callable[[Any, Any], str],
+    start: tuple[int, int] = (0, 0),
+) -> VBox:
+    """Two sliders over a grid of pictures, one a pair of values; the rest as in `slider`."""
+    n_frames = len(first) * len(second)
+    _allow(page, name, n_frames, 0)
+    rows = [[_frame(draw(a, b), alt(a, b)) for b in second] for a in first]
+    _allow(page, name, n_frames, sum(len(frame.value) for row in rows for frame in row))
+    upper = _handle(labels[0], len(first), start[0])
+    lower = _handle(labels[1], len(second), start[1])
+    inner = [Stack(row, selected_index=start[1]) for row in rows]
+    outer = Stack(inner, selected_index=start[0])
+    jslink((upper, "value"), (outer, "selected_index"))
+    for stack in inner:
+        jslink((lower, "value"), (stack, "selected_index"))
+    return VBox([upper, lower, outer])
+
+
+def _handle(label: str, n_values: int, start: int) -> IntSlider:
+    return IntSlider(
+        value=start,
+        min=0,
+        max=n_values - 1,
+        description=label,
+        readout=False,
+        layout=Layout(width="min(100%, 32em)"),
+    )
+
+
+def _frame(figure: Figure, alt: str) -> HTML:
+    data = base64.b64encode(png(figure)).decode("ascii")
+    return HTML(
+        f'<img alt="{html.escape(alt, quote=True)}" style="max-width:100%"'
+        f' src="data:image/png;base64,{data}">'
+    )
+
+
+def _allow(page: Chapter, name: str, n_frames: int, n_bytes: int) -> None:
+    """Count a slider's frames and bytes to the page; more than it may hold is an error."""
+    page.sliders[name] = (n_frames, n_bytes)
+    frames = sum(n for n, _ in page.sliders.values())
+    size = sum(n for _, n in page.sliders.values())
+    if frames > MAX_FRAMES or size > MAX_BYTES:
+        raise ValueError(
+            f"slider {name!r} brings chapter {page.name} to {frames} frames and"
+            f" {size / 1e6:.2f} MB; a page may hold {MAX_FRAMES} frames and"
+            f" {MAX_BYTES / 1e6:.0f} MB: take fewer values or smaller pictures"
+        )
