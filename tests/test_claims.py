@@ -1,0 +1,257 @@
+"""A verdict is computed, a check can fail, and the ledger is what the files say."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from disentangled import claims, records
+from disentangled.claims import Chapter
+
+PAGE = Chapter("kl_decomposition", "laptop")
+
+
+@pytest.fixture(autouse=True)
+def _own_results(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISENTANGLED_RESULTS", str(tmp_path))
+
+
+def square_residual(x):
+    """Of the statement x² = x, true of 0 and 1 only."""
+    return x**2 - x
+
+
+def check(id="C-05", verdict="H", page=PAGE, **given):
+    """A check of x² = x on 0 and 1, with the wrong variant x² = x + 1, unless told otherwise."""
+    settings = {
+        "statement": square_residual,
+        "instances": [0, 1],
+        "perturbed": {"one added": lambda x: x**2 - x - 1},
+    }
+    return claims.check(id, verdict, page=page, **{**settings, **given})
+
+
+def stored(tmp_path, chapter="kl_decomposition"):
+    return json.loads((tmp_path / "claims" / f"{chapter}.json").read_text("utf-8"))
+
+
+def test_a_statement_that_holds_is_h_and_leaves_its_numbers(tmp_path):
+    record = check()
+    assert record.verdict == "H"
+    assert stored(tmp_path)["C-05"] == {
+        "verdict": "H",
+        "how": "check",
+        "evidence": 0.0,
+        "tolerance": 1e-9,
+        "perturbation": "one added",
+        "margin": 1.0,
+    }
+
+
+def test_a_statement_that_fails_without_its_condition_is_c(tmp_path):
+    record = check("C-04", "C", perturbed=None, without=[3])
+    assert record.verdict == "C"
+    assert stored(tmp_path)["C-04"]["margin"] == 6.0
+    assert stored(tmp_path)["C-04"]["perturbation"] == "condition removed"
+
+
+def test_a_derived_statement_that_holds_is_x():
+    assert check("C-12", "X", page=Chapter("minibatch_estimates", "smoke")).verdict == "X"
+
+
+def test_a_false_statement_with_a_true_correction_is_f(monkeypatch):
+    table = records.statements()
+    table.loc[table["id"] == "C-05", "verdict"] = "F"
+    monkeypatch.setattr(records, "statements", lambda: table)
+    record = check(
+        verdict="F",
+        instances=[2, 3],
+        corrected=lambda x: 0.0,
+        perturbed={"no square": lambda x: x},
+    )
+    assert record.facts["as_printed"] == 6.0
+    assert record.facts["evidence"] == 0.0
+    assert record.facts["margin"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [
+        ({"instances": [0, 1, 2]}, "fails"),
+        ({"instances": [2], "corrected": lambda x: 0.0}, "F"),
+        ({"without": [3]}, "C"),
+    ],
+)
+def test_a_computed_verdict_that_differs_stops_and_shows_both(tmp_path, given, computed):
+    with pytest.raises(claims.CheckError, match=f"declared H but computes as {computed}"):
+        check(**given)
+    assert not (tmp_path / "claims").exists()
+
+
+def test_a_condition_that_is_not_needed_is_no_condition():
+    with pytest.raises(claims.CheckError, match="declared C but computes as H"):
+        check("C-04", "C", without=[0])
+
+
+def test_chapter_and_table_must_declare_the_same_verdict():
+    with pytest.raises(claims.CheckError, match="'C' in the chapter but 'H' in st"):
+        check("C-05", "C", without=[3])
+
+
+def test_a_check_that_nothing_makes_fail_is_refused():
+    with pytest.raises(claims.CheckError, match="the perturbed variant 'the same' holds as well"):
+        check(perturbed={"one added": lambda x: 1.0, "the same": square_residual})
+
+
+def test_the_margin_is_that_of_the_closest_wrong_variant():
+    record = check(perturbed={"far": lambda x: 100.0, "near": lambda x: 0.25})
+    assert record.facts["perturbation"] == "near"
+    assert record.facts["margin"] == 0.25
+
+
+def test_a_check_needs_instances_a_perturbation_and_numbers():
+    with pytest.raises(ValueError, match="at least one perturbed variant"):
+        check(perturbed=None)
+    with pytest.raises(ValueError, match="give instances"):
+        check(instances=[])
+    with pytest.raises(ValueError, match="NaN on instance 1"):
+        check(statement=lambda x: math.nan if x else 0.0)
+
+
+def test_an_infinite_residual_fails_a_statement_and_is_kept_as_text(tmp_path):
+    with pytest.raises(claims.CheckError, match="computes as fails"):
+        check(statement=lambda x: math.inf)
+    record = check(perturbed={"infinite": lambda x: math.inf})
+    assert stored(tmp_path)["C-05"]["margin"] == "inf"
+    assert "off by inf" in record.evidence
+
+
+def test_an_unknown_id_and_the_wrong_chapter_are_refused():
+    with pytest.raises(ValueError, match="no statement 'C-99'"):
+        check("C-99")
+    with pytest.raises(ValueError, match="belongs to chapter minibatch_estimates"):
+        check("C-10")
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(3.14159, 3.14), (2.3e-16, 1e-15), (0.0, 0.0), (-math.inf, "-inf"), (8, 8), (1e-9, 1e-9)],
+)
+def test_recorded_numbers_have_three_digits_and_round_off_a_power_of_ten(value, kept):
+    assert records.tidy(value) == kept
+
+
+def test_records_are_sorted_and_the_same_run_writes_the_same_bytes(tmp_path):
+    check("C-06")
+    check("C-05")
+    path = tmp_path / "claims" / "kl_decomposition.json"
+    once = path.read_bytes()
+    assert list(stored(tmp_path)) == ["C-05", "C-06"]
+    check("C-06")
+    assert path.read_bytes() == once
+    assert [p.name for p in path.parent.iterdir()] == ["kl_decomposition.json"]
+
+
+def test_readings_and_reasons_keep_their_words():
+    wording = claims.by_reading("C-01", page=PAGE, quote="1/N N n=1", corrected="the sum over n")
+    assert wording.verdict == "T"
+    assert wording.evidence == "by reading: “1/N N n=1”. Read: the sum over n"
+    definition = claims.by_reading("C-03", page=PAGE, quote="the aggregated posterior")
+    assert definition.verdict == "H"
+    assert (
+        claims.not_checkable("C-07", page=PAGE, why="needs training").evidence == "needs training"
+    )
+
+
+def test_a_statement_cannot_be_read_away():
+    with pytest.raises(ValueError, match="C-04 is a statement: it needs a check"):
+        claims.by_reading("C-04", page=PAGE, quote="q")
+    with pytest.raises(ValueError, match="give the corrected form"):
+        claims.by_reading("C-01", page=PAGE, quote="q")
+    with pytest.raises(claims.CheckError, match="'N' in the chapter but 'H'"):
+        claims.not_checkable("C-05", page=PAGE, why="too hard")
+
+
+def test_empirical_claims_are_decided_together_from_their_rows(tmp_path):
+    page = Chapter("beta_tcvae", "laptop")
+    high, low = [0.5, 0.6, 0.55, 0.52, 0.58, 0.57], [0.1, 0.2, 0.15, 0.12, 0.18, 0.17]
+    found = claims.empirical(
+        {
+            "C-fig2": lambda: claims.compare(high, low),
+            "C-fig3-vae": lambda: claims.compare(low, high),
+            "C-fig4": lambda: claims.compare(low, low),
+        },
+        page=page,
+        rows="book/results/beta_tcvae/laptop",
+    )
+    verdicts = [record.verdict for record in found]
+    assert verdicts == ["reproduced", "not reproduced", "inconclusive"]
+    facts = stored(tmp_path, "beta_tcvae")["C-fig2"]
+    assert facts["effect"] == 0.4
+    assert facts["n_seeds"] == 6
+    assert facts["holm"] == pytest.approx(3 * facts["p_value"], rel=0.01)
+
+
+def test_under_smoke_no_claim_is_run(tmp_path):
+    found = claims.empirical(
+        {"C-fig2": lambda: pytest.fail("ran")}, page=Chapter("beta_tcvae", "smoke"), rows="none"
+    )
+    assert [record.verdict for record in found] == ["not run"]
+
+
+def test_the_ledger_holds_every_statement_checked_or_not():
+    table = claims.ledger()
+    assert list(table.columns) == [
+        "id", "kind", "paper", "statement", "verdict", "evidence", "chapter",
+    ]  # fmt: skip
+    assert table["id"].is_unique
+    numbered = [f"C-{i:02d}" for i in range(1, 31)]
+    assert table["id"].tolist()[:30] == numbered
+    assert set(table["verdict"]) == {"not checked", "not run"}
+    check()
+    row = claims.ledger().set_index("id").loc["C-05"]
+    assert row["verdict"] == "H"
+    assert row["evidence"] == "off by 0.0 (allowed 1e-09); one added: off by 1.0"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", '{"C-05": 1}', '{"C-05": {"verdict": "H"}}',
+                '{"C-05": {"verdict": "H", "how": "guess"}}'],
+)  # fmt: skip
+def test_a_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / "claims" / "kl_decomposition.json"
+    path.parent.mkdir()
+    path.write_text(content, "utf-8")
+    for reads in (claims.ledger, check):
+        with pytest.raises(ValueError, match=r"kl_decomposition\.json is damaged"):
+            reads()
+
+
+def test_records_out_of_step_with_the_table_are_named(tmp_path):
+    check()
+    path = tmp_path / "claims" / "kl_decomposition.json"
+    path.write_text(path.read_text("utf-8").replace('"verdict": "H"', '"verdict": "F"'), "utf-8")
+    with pytest.raises(ValueError, match=r"records C-05 as F, statements\.csv declares it H"):
+        claims.ledger()
+    path.rename(path.with_name("minibatch_estimates.json"))
+    with pytest.raises(ValueError, match="no statement of minibatch_estimates"):
+        claims.ledger()
+
+
+def test_a_chapter_that_leaves_out_a_statement_is_stopped():
+    check()
+    with pytest.raises(claims.CheckError, match="has not checked C-01, C-03, C-04"):
+        claims.summary(PAGE)
+
+
+def test_a_complete_chapter_sums_up():
+    page = Chapter("beta_tcvae", "smoke")
+    assert claims.summary(page)["verdict"].unique().tolist() == ["not run"]
+
+
+def test_smoke_records_stay_out_of_the_published_ones(monkeypatch):
+    monkeypatch.delenv("DISENTANGLED_RESULTS")
+    assert records.folder("laptop").parts[-3:] == ("book", "results", "claims")
+    assert records.folder("smoke").parts[-3:] == ("build", "smoke", "claims")

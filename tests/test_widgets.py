@@ -1,0 +1,91 @@
+"""Sliders show the picture of their value, with no kernel, within the limits of a page."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from ipywidgets import Widget
+
+from disentangled import widgets
+from disentangled.claims import Chapter
+
+
+@pytest.fixture
+def page():
+    return Chapter("x", "laptop")
+
+
+def dot(*place):
+    """A small figure with a dot at a place."""
+    figure, axes = plt.subplots(figsize=(1, 1))
+    _ = axes.plot(*np.resize(place, 2), "o")
+    return figure
+
+
+def said(*values):
+    return f"dot at {values} < 9"
+
+
+def linked(source, target):
+    """Whether the page itself, without a kernel, copies source's value to target's index."""
+    wanted = {
+        "source": [f"IPY_MODEL_{source.model_id}", "value"],
+        "target": [f"IPY_MODEL_{target.model_id}", "selected_index"],
+    }
+    models = Widget.get_manager_state()["state"].values()
+    states = [model["state"] for model in models if model["model_name"] == "LinkModel"]
+    return any(wanted.items() <= state.items() for state in states)
+
+
+def test_a_slider_is_linked_to_a_stack_of_pictures(page):
+    box = widgets.slider(page, "s", [1, 2, 3], dot, label=r"\(\beta\)", alt=said, start=1)
+    handle, stack = box.children
+    assert (handle.value, handle.min, handle.max) == (1, 0, 2)
+    assert stack.selected_index == 1
+    assert linked(handle, stack)
+
+
+def test_a_frame_is_a_png_with_its_value_in_words(page):
+    box = widgets.slider(page, "s", [1, 2], dot, label="s", alt=said)
+    tag = box.children[1].children[0].value
+    assert html.unescape(re.search('alt="([^"]*)"', tag)[1]) == "dot at (1,) < 9"
+    data = base64.b64decode(re.search('base64,([^"]*)"', tag)[1])
+    assert data.startswith(b"\x89PNG")
+
+
+def test_two_sliders_choose_row_and_column(page):
+    box = widgets.two_sliders(
+        page, "s", [1, 2], [3, 4, 5], dot, labels=("a", "b"), alt=said, start=(1, 2)
+    )
+    upper, lower, outer = box.children
+    assert [upper.max, lower.max] == [1, 2]
+    assert outer.selected_index == 1
+    assert linked(upper, outer)
+    assert [stack.selected_index for stack in outer.children] == [2, 2]
+    assert "dot at (2, 5)" in html.unescape(outer.children[1].children[2].value)
+    for stack in outer.children:
+        assert linked(lower, stack)
+    assert page.sliders["s"][0] == 6
+
+
+def test_too_many_frames_are_refused_before_any_is_drawn(page):
+    with pytest.raises(ValueError, match=r"brings chapter x to 65 frames .* 64 frames and 1 MB"):
+        widgets.slider(page, "s", range(65), lambda v: pytest.fail("drawn"), label="", alt=str)
+
+
+def test_the_limits_are_those_of_the_whole_page(page):
+    for _ in range(2):  # running a cell again counts once
+        _ = widgets.slider(page, "one", [1, 2], dot, label="", alt=said)
+    with pytest.raises(ValueError, match="'two' brings chapter x to 65 frames"):
+        widgets.slider(page, "two", range(63), dot, label="", alt=said)
+
+
+def test_too_many_bytes_are_refused(page, monkeypatch):
+    monkeypatch.setattr(widgets, "MAX_BYTES", 1_000)
+    with pytest.raises(ValueError, match="smaller pictures"):
+        widgets.slider(page, "s", [1, 2], dot, label="", alt=said)
