@@ -1,0 +1,100 @@
+"""What a chapter's outputs come from: its code cells, the modules they import, the rows they read.
+
+Hashes of content decide whether a chapter must run again. Times of files mean nothing after a
+clone, so nothing here looks at them.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells that run, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def imported_files(code: str, importer: str, src: Path) -> Iterator[Path]:
+    """Files below src that a piece of Python imports by name, packages on the way included.
+
+    Args: importer: dotted name of the package the code lives in, "" for a notebook cell.
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = importer.split(".")[: len(importer.split(".")) + 1 - node.level]
+            start = ".".join([*(above if node.level else []), *filter(None, [node.module])])
+            names.update([start, *(f"{start}.{alias.name}" for alias in node.names)])
+    for name in names:
+        parts = name.split(".")
+        for n in range(1, len(parts) + 1):
+            stem = src.joinpath(*parts[:n])
+            yield from (f for f in (stem / "__init__.py", stem.with_suffix(".py")) if f.is_file())
+
+
+def modules(notebook: NotebookNode, src: Path) -> list[Path]:
+    """Files of the package that the cells import, what those import, tables beside them."""
+    plain = TransformerManager().transform_cell
+    waiting = [f for c in code_cells(notebook) for f in imported_files(plain(c.source), "", src)]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            importer = ".".join(path.relative_to(src).parent.parts)
+            waiting.extend(imported_files(path.read_text("utf-8"), importer, src))
+    return sorted(found | {table for path in found for table in path.parent.glob("*.csv")})
+
+
+def constants(notebook: NotebookNode) -> dict[str, str]:
+    """Defaults of the parameters: the strings assigned in the cell that is tagged so."""
+    return {
+        node.targets[0].id: node.value.value
+        for cell in code_cells(notebook)
+        if "parameters" in cell.metadata.get("tags", [])
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+
+def rows(notebook: NotebookNode, results: Path) -> list[Path]:
+    """Rows the cells can read: those of the experiments they name, in the published profile."""
+    profile = constants(notebook).get("profile", "")
+    words = set(
+        re.findall(r"""["'](\w+)["']""", "\n".join(c.source for c in code_cells(notebook)))
+    )
+    folders = [results / word / profile for word in sorted(words - {"claims"}) if profile]
+    files = (f for folder in folders for f in folder.rglob("*") if f.is_file())
+    return sorted(f for f in files if not f.name.startswith("."))
+
+
+def digest(texts: Iterable[str], files: Iterable[Path], root: Path) -> str:
+    """One hash of texts and of files with their places; a line ends the same on every system."""
+    total = hashlib.sha256()
+    for text in texts:
+        total.update(hashlib.sha256(text.encode()).digest())
+    for path in files:
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        total.update(path.relative_to(root).as_posix().encode())
+        total.update(hashlib.sha256(content).digest())
+    return total.hexdigest()[:32]
+
+
+def origin(notebook: NotebookNode, root: Path) -> dict[str, str]:
+    """What the outputs of a notebook come from: a hash of the code, and one of the rows."""
+    sources = [cell.source.strip() for cell in code_cells(notebook)]
+    return {
+        "code": digest(sources, modules(notebook, root / "src"), root),
+        "rows": digest([], rows(notebook, root / "book" / "results"), root),
+    }

@@ -1,0 +1,156 @@
+"""Runs the chapters that changed, brings the generated tables up to date, and builds the pages.
+
+python book/run.py             what `make book` does
+python book/run.py --check     runs and writes nothing: is every pair and table in step?
+python book/run.py --all       runs every chapter, changed or not
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import assets
+import pairs
+import papermill
+import tables
+import yaml
+from nbformat import NotebookNode
+from origin import origin
+
+ROOT = Path(__file__).resolve().parents[1]
+VENDOR = ROOT / "book" / "_static" / "vendor"
+
+
+def chapters(root: Path) -> list[Path]:
+    """The hand-written halves of all chapters."""
+    return sorted((root / "book" / "chapters").glob("*.md"))
+
+
+def faults(root: Path) -> dict[str, str]:
+    """What is out of step, by path from the root; empty when the book is as it should be."""
+    found = {md.stem: pairs.fault(md, root) for md in chapters(root)}
+    found = {f"book/chapters/{name}.ipynb": fault for name, fault in found.items() if fault}
+    for twin in sorted((root / "book" / "chapters").glob("*.ipynb")):
+        if not twin.with_suffix(".md").is_file():
+            found[f"book/chapters/{twin.name}"] = "has no .md beside it"
+    if tables.readme(root) != (root / "README.md").read_text("utf-8"):
+        found["README.md"] = "its table of results is out of step with the ledger"
+    return found
+
+
+def execute(md: Path) -> NotebookNode:
+    """Run a chapter with the defaults of its parameters, which are what is published.
+
+    Raises: papermill's PapermillExecutionError where a cell fails.
+    """
+    return papermill.execute_notebook(
+        pairs.read_source(md),
+        None,
+        kernel_name="python3",
+        progress_bar=False,
+        stderr_file=sys.stderr,
+        cwd=md.parent,
+    )
+
+
+def publish(md: Path, root: Path) -> bool:
+    """Run a chapter and write its twin; whether that went well. A failed run leaves no trace."""
+    claims = root / "book" / "results" / "claims" / f"{md.stem}.json"
+    before = claims.read_bytes() if claims.is_file() else None
+    claims.unlink(missing_ok=True)  # a check that was removed leaves the ledger
+    source, start = pairs.read_source(md), time.monotonic()
+    code = origin(source, root)["code"]
+    try:
+        executed = pairs.tidy(execute(md))
+    except papermill.PapermillExecutionError as error:
+        print(f"{md.stem} failed, its published run stays as it was:\n{error}", file=sys.stderr)
+        claims.unlink(missing_ok=True)
+        if before is not None:
+            claims.write_bytes(before)
+        return False
+    came_from = {"code": code, "rows": origin(source, root)["rows"]}
+    pairs.write_twin(pairs.merge(source, executed, came_from), md.with_suffix(".ipynb"))
+    print(f"{md.stem} ran in {time.monotonic() - start:.0f} s")
+    return True
+
+
+def update(md: Path, root: Path, always: bool) -> bool:
+    """Bring one pair in step, running it only where it must; whether it is in step now."""
+    fault = "asked for" if always else pairs.fault(md, root)
+    if fault == "out of step":
+        source, twin = pairs.read_source(md), pairs.read_twin(md.with_suffix(".ipynb"))
+        merged = pairs.merge(source, twin, twin.metadata["executed"])
+        pairs.write_twin(merged, md.with_suffix(".ipynb"))
+        print(f"{md.stem}: prose merged, nothing to run")
+        return True
+    if fault:
+        print(f"{md.stem}: {fault}, running it", flush=True)
+        return publish(md, root)
+    return True
+
+
+def settings(root: Path, vendor: Path) -> dict[str, Any]:
+    """_config.yml with what depends on this checkout: local assets, the repository's address."""
+    config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
+    config["sphinx"]["config"].update(assets.sphinx_settings(vendor))
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["disentangled"]
+    url = project["repository"]
+    config["repository"] = {"url": url, "branch": project["branch"]}
+    if url:
+        buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
+        config["html"].update(dict.fromkeys(buttons, True))
+        config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
+    return config
+
+
+def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
+    """Build all pages from scratch (an incremental build forgets warnings); the page to open.
+
+    Raises: CalledProcessError on any warning.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    tables.write_pages(root)
+    config = out / "_config.yml"
+    config.write_text(yaml.safe_dump(settings(root, vendor), allow_unicode=True), "utf-8")
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [program, "build", root, "-W", "-n", "--keep-going", "-q"]
+    command += ["--path-output", out, "--config", config, "--toc", root / "_toc.yml"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return out / "_build" / "html" / "index.html"
+
+
+def main() -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="only say what is out of step")
+    parser.add_argument("--all", action="store_true", help="run every chapter, changed or not")
+    options = parser.parse_args()
+    if options.check:
+        found = faults(ROOT)
+        print("\n".join(f"{path}: {fault}" for path, fault in found.items()) or "all in step")
+        return bool(found)
+
+    os.environ.pop("DISENTANGLED_RESULTS", None)  # what is published comes from book/results
+    assets.fetch(VENDOR)
+    failed = [md.stem for md in chapters(ROOT) if not update(md, ROOT, options.all)]
+    (ROOT / "README.md").write_text(tables.readme(ROOT), "utf-8")
+    try:
+        page = build(ROOT, ROOT / "build" / "book")
+    except subprocess.CalledProcessError:
+        print("The build gives warnings (above), and they are errors here.", file=sys.stderr)
+        return 1
+    print(f"Open {page.as_uri()}")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

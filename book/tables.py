@@ -1,0 +1,100 @@
+"""The ledger as pages and files: the book's table, the README's, and the CSV to download."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from disentangled import claims
+
+PAPERS = {
+    "C": "Chen et al. 2018, β-TCVAE",
+    "D": "Cheng et al. 2020, RTC-VAE",
+    "A": "Yang et al. 2020, split encoder",
+    "B": "Anonymous 2020, intervention",
+}
+VERDICTS = {
+    "H": "holds as printed",
+    "C": "holds under an extra condition",
+    "F": "false as printed",
+    "T": "typo or scan error",
+    "N": "not checkable by computing",
+    "X": "derived here",
+}
+BEGIN, END = "<!-- what reproduces: begin -->", "<!-- what reproduces: end -->"
+
+
+def chapter_link(chapter: str, root: Path) -> str:
+    """A link to a chapter's page, or nothing while there is no such page."""
+    exists = (root / "book" / "chapters" / f"{chapter}.md").is_file()
+    return f"→ [{chapter}](/book/chapters/{chapter}.ipynb)" if exists else ""
+
+
+def ledger_rows(ledger: pd.DataFrame, root: Path) -> str:
+    """A list-table of statements, in MyST: formulas keep their bars and backslashes."""
+    lines = ["```{list-table}", ":header-rows: 1", ":widths: 20 80", ":class: ledger", ""]
+    lines += ["* - Id and verdict", "  - Statement and evidence"]
+    for row in ledger.itertuples():
+        evidence = " ".join(filter(None, [row.evidence, chapter_link(row.chapter, root)]))
+        lines += [f"* - **{row.id}**", "", f"    {VERDICTS.get(row.verdict, row.verdict)}"]
+        lines += [f"  - {row.statement}", *(["", f"    {evidence}"] if evidence else [])]
+    return "\n".join([*lines, "```"])
+
+
+def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
+    """The body of the ledger's page: one table of statements and one of claims a paper."""
+    parts = []
+    for letter, paper in PAPERS.items():
+        of_paper = ledger[ledger["paper"] == letter]
+        for kind, rows in (
+            ("statements", of_paper[of_paper["kind"] != "claim"]),
+            ("empirical claims", of_paper[of_paper["kind"] == "claim"]),
+        ):
+            if len(rows):
+                parts += [f"## {paper}: {kind}", ledger_rows(rows, root)]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_pages(root: Path) -> None:
+    """Write what the ledger's page includes and offers for download, where git ignores it."""
+    ledger = claims.ledger()
+    folder = root / "book" / "_generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ledger.md").write_text(ledger_page(ledger, root), "utf-8")
+    ledger.to_csv(folder / "ledger.csv", index=False, encoding="utf-8")
+
+
+def what_reproduces(ledger: pd.DataFrame) -> str:
+    """The README's tables: statements counted by verdict, and every claim that was run."""
+    is_claim = ledger["kind"] == "claim"
+    counts = ledger[~is_claim].groupby(["paper", "verdict"]).size()
+    letters = [letter for letter in PAPERS if letter in counts.index]
+    found = [v for v in [*VERDICTS, "not checked"] if v in counts.index.get_level_values(1)]
+    lines = ["| Statements | " + " | ".join(VERDICTS.get(v, v) for v in found) + " |"]
+    lines += ["|---|" + "---:|" * len(found)]
+    for letter in letters:
+        numbers = [str(counts.get((letter, verdict), 0)) for verdict in found]
+        lines += [f"| {PAPERS[letter]} | " + " | ".join(numbers) + " |"]
+    run = ledger[is_claim & (ledger["verdict"] != "not run")]
+    lines += ["", "| Claim | What it says | Verdict | Evidence |", "|---|---|---|---|"]
+    for row in run.itertuples():
+        cells = [row.id, row.statement, row.verdict, row.evidence]
+        lines += ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"]
+    waiting = int(is_claim.sum()) - len(run)
+    lines += ["", f"{waiting} further claims wait for their runs; the book's ledger lists them."]
+    return "\n".join(lines)
+
+
+def readme(root: Path) -> str:
+    """README.md as it should read, its table taken from the ledger.
+
+    Raises: ValueError when the markers are missing.
+    """
+    text = (root / "README.md").read_text("utf-8")
+    pattern = re.compile(f"{BEGIN}.*?{END}", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"README.md has lost the markers {BEGIN} and {END}")
+    table = f"{BEGIN}\n{what_reproduces(claims.ledger())}\n{END}"
+    return pattern.sub(lambda _: table, text)
