@@ -6,9 +6,8 @@ from collections.abc import Callable
 from os import PathLike
 from typing import NamedTuple
 
-from disentangled.data.dsprites import dsprites, dsprites_grid, dsprites_subset
+from disentangled.data import dsprites, dsprites_rerender
 from disentangled.data.dsprites_layout import check_size
-from disentangled.data.dsprites_rerender import dsprites_rerender, dsprites_rerender_grid
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import PackedImages
 
@@ -23,11 +22,11 @@ class DataSet(NamedTuple):
 
 
 DATA_SETS: dict[str, DataSet] = {
-    "dsprites": DataSet(dsprites, "real dSprites: the largest of the three files that is found"),
-    "dsprites_grid": DataSet(dsprites_grid, "real dSprites, the grid of 46,080 images"),
-    "dsprites_subset": DataSet(dsprites_subset, "real dSprites, 20,000 images at random"),
-    "dsprites_rerender": DataSet(dsprites_rerender, "our rendering of all 737,280 scenes"),
-    "dsprites_rerender_grid": DataSet(dsprites_rerender_grid, "our rendering of the 46,080 grid"),
+    "dsprites": DataSet(dsprites.load_largest, "real dSprites: the largest of the files found"),
+    "dsprites_grid": DataSet(dsprites.load_grid, "real dSprites, the grid of 46,080 images"),
+    "dsprites_subset": DataSet(dsprites.load_subset, "real dSprites, 20,000 images at random"),
+    "dsprites_rerender": DataSet(dsprites_rerender.load_full, "all 737,280 scenes, re-rendered"),
+    "dsprites_rerender_grid": DataSet(dsprites_rerender.load_grid, "the 46,080 re-rendered"),
 }
 
 

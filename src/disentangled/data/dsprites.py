@@ -47,7 +47,7 @@ MEND = (
 HDF5_BLOCK = 23_040
 
 
-def dsprites(root: str | PathLike[str] | None, size: int) -> FactorData:
+def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The largest real set that is there; its `name` says which one it was."""
     names = [f"{OFFICIAL}.hdf5", f"{OFFICIAL}.npz", GRID_FILE, SUBSET_FILE]
     path = find(names, root, subfolder="dsprites_real", mend=MEND)
@@ -62,12 +62,12 @@ def dsprites(root: str | PathLike[str] | None, size: int) -> FactorData:
     )
 
 
-def dsprites_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
+def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 real images of every 4th orientation and every 2nd position."""
     return _grid(find([GRID_FILE], root, subfolder="dsprites_real", mend=MEND), size)
 
 
-def dsprites_subset(root: str | PathLike[str] | None, size: int) -> FactorData:
+def load_subset(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 20,000 real images chosen at random, factors numbered as in the full set."""
     return _subset(find([SUBSET_FILE], root, subfolder="dsprites_real", mend=MEND), size)
 

@@ -5,9 +5,9 @@ is centred at (16 + 32 x, 16 + 32 y) for positions x, y in [0, 1], scaled linear
 and turned counter-clockwise on the screen by its orientation. A pixel is on when its centre
 (column + 1/2, row + 1/2) lies inside the shape: there is no anti-aliasing. At scale 1
 
-    square   |u|, |v| <= 9.6 px, its corners rounded to 1/256 px of the canvas
+    square   |u|, |v| <= 9.6 px, its corners rounded to 1/256 px
     ellipse  (u / 12.762)^2 + (v / 7.216)^2 <= 1
-    heart    |(u, v)| <= r(angle), mirror-symmetric, an outline of 2,400 radii (heart_outline.csv)
+    heart    |(u, v)| <= r(angle), mirror-symmetric, an outline of 1,200 radii (heart_outline.csv)
 
 What comes out is called "re-render", never dSprites: a few boundary pixels differ (the command
 `python -m disentangled.data agreement` counts them).
@@ -47,11 +47,11 @@ REACH = {"square": HALF_SIDE * math.sqrt(2) + CORNER_STEP, "ellipse": SEMI_AXES[
 
 @cache
 def heart_outline() -> Tensor:
-    """Radii of the heart's right half in px at scale 1: (2400,) float64.
+    """Radii of the heart's right half in px at scale 1: (1200,) float64.
 
-    Entry i holds for angles from (i / 2400 - 1/2) pi to ((i + 1) / 2400 - 1/2) pi, seen from the
-    sprite's centre, 0 pointing right and pi/2 down. Fitted on real images, so the agreement of
-    the heart on these very images is a little better than on others.
+    Entry i is the radius at the angle ((i + 1/2) / 1200 - 1/2) pi, seen from the sprite's
+    centre, -pi/2 pointing up and pi/2 down; between entries it is linear. Fitted on the real
+    images of the coarse grid (`calibration.fit_heart_outline`).
     """
     text = resources.files("disentangled.data").joinpath("heart_outline.csv").read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
@@ -101,9 +101,9 @@ def render(
     if shape == "square":
         inside = _inside_square(column + 0.5, row + 0.5, centre_x, centre_y, cos, sin, stretch)
     else:
-        right = ((column + 0.5 - centre_x[:, None]) / stretch)[:, None, None, :]
-        down = ((row + 0.5 - centre_y[:, None]) / stretch)[None, :, :, None]
-        u, v = right * cos - down * sin, right * sin + down * cos  # (X, Y, w, w)
+        right = (column + 0.5 - centre_x[:, None]) / stretch
+        down = (row + 0.5 - centre_y[:, None]) / stretch
+        u, v = turned_back(right[:, None, None, :], down[None, :, :, None], orientation)
         inside = _inside_ellipse(u, v) if shape == "ellipse" else _inside_heart(u, v)
 
     images = torch.zeros(len(centre_x), len(centre_y), size, size, dtype=torch.bool, device=device)
@@ -126,27 +126,43 @@ def _inside_square(
     sin: float,
     stretch: float,
 ) -> Tensor:
-    """Four half-planes between corners rounded to 1/256 px: (X, Y, w, w)."""
+    """Four half-planes between corners rounded to 1/256 px: (X, Y, w, w).
+
+    A pixel centre exactly on an edge belongs to the square if the edge is a left one or the
+    bottom one, the rule of the original's rasteriser (whose y points up).
+    """
     half = HALF_SIDE * stretch
     corners = [
         (
-            _rounded(centre_x + u * half * cos + v * half * sin),
-            _rounded(centre_y - u * half * sin + v * half * cos),
+            _rounded(centre_x + half * (u * cos + v * sin)),
+            _rounded(centre_y + half * (v * cos - u * sin)),
         )
         for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))
     ]
-    inside = None
-    for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
-        along_y = ((row - y0[:, None])[None, :, :, None]) * (x1 - x0)[:, None, None, None]
-        along_x = ((column - x0[:, None])[:, None, None, :]) * (y1 - y0)[None, :, None, None]
-        edge = along_y >= along_x
-        inside = edge if inside is None else inside & edge
-    assert inside is not None
-    return inside
+    directions = ((cos, -sin), (sin, cos), (-cos, sin), (-sin, -cos))  # clockwise on the screen
+    sides = []
+    for k, (right, down) in enumerate(directions):
+        (x0, y0), (x1, y1) = corners[k], corners[(k + 1) % 4]
+        along_y = (row - y0[:, None])[None, :, :, None] * (x1 - x0)[:, None, None, None]
+        along_x = (column - x0[:, None])[:, None, None, :] * (y1 - y0)[None, :, None, None]
+        left_or_bottom = down < -1e-9 or (abs(down) <= 1e-9 and right < 0)
+        sides.append(along_y >= along_x if left_or_bottom else along_y > along_x)
+    return sides[0] & sides[1] & sides[2] & sides[3]
 
 
 def _rounded(coordinate: Tensor) -> Tensor:
     return (coordinate / CORNER_STEP).round() * CORNER_STEP
+
+
+def turned_back(right: Tensor, down: Tensor, orientation: float) -> tuple[Tensor, Tensor]:
+    """Screen offsets from the sprite's centre in the sprite's own frame: (u, v), v down."""
+    cos, sin = math.cos(orientation), math.sin(orientation)
+    return right * cos - down * sin, right * sin + down * cos
+
+
+def heart_polar(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Radius, and angle from straight up (0) to straight down (1); left and right coincide."""
+    return torch.hypot(u, v), torch.atan2(v, u.abs()) / math.pi + 0.5
 
 
 def _inside_ellipse(u: Tensor, v: Tensor) -> Tensor:
@@ -155,9 +171,10 @@ def _inside_ellipse(u: Tensor, v: Tensor) -> Tensor:
 
 def _inside_heart(u: Tensor, v: Tensor) -> Tensor:
     outline = heart_outline().to(u)
-    turn = torch.atan2(v, u.abs()) / math.pi + 0.5  # 0 top, 1 bottom
-    entry = (turn * len(outline)).long().clamp(max=len(outline) - 1)
-    return torch.hypot(u, v) <= outline[entry]
+    radius, angle = heart_polar(u, v)
+    entry = (angle * len(outline) - 0.5).clamp(0, len(outline) - 1)
+    before = entry.long().clamp(max=len(outline) - 2)
+    return radius <= torch.lerp(outline[before], outline[before + 1], entry - before)
 
 
 def blocks(
@@ -184,7 +201,7 @@ def blocks(
                 yield images.flatten(0, 1).unsqueeze(1)
 
 
-def dsprites_rerender(root: str | PathLike[str] | None, size: int) -> FactorData:
+def load_full(root: str | PathLike[str] | None, size: int) -> FactorData:
     """All 737,280 scenes: 377 MB at 64 px, one bit a pixel; half a minute on one core."""
     images = gather(blocks(FULL), size, packed=True)
     return FactorData(
@@ -192,7 +209,7 @@ def dsprites_rerender(root: str | PathLike[str] | None, size: int) -> FactorData
     )
 
 
-def dsprites_rerender_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
+def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 scenes of every 4th orientation and every 2nd position, in two seconds."""
     images = gather(blocks(COARSE), size, packed=False)
     return FactorData(

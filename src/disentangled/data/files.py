@@ -22,17 +22,18 @@ def download_folder() -> Path:
     return roots(None)[0]
 
 
-def roots(root: str | os.PathLike[str] | None) -> list[Path]:
-    """Folders to search: `root` alone if given, else DISENTANGLED_DATA (if set), then data/.
+def checkout() -> Path:
+    """The checkout the package runs from; for one installed elsewhere, the working directory."""
+    folder = Path(__file__).parents[3]
+    return folder if (folder / "pyproject.toml").is_file() else Path.cwd()
 
-    data/ is the checkout's; for a package installed elsewhere, that of the working directory.
-    """
+
+def roots(root: str | os.PathLike[str] | None) -> list[Path]:
+    """Folders to search: `root` alone if given, else DISENTANGLED_DATA (if set), then data/."""
     if root is not None:
         return [Path(root)]
-    checkout = Path(__file__).parents[3]
-    home = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
     named = os.environ.get(ENVIRONMENT)
-    return [*([Path(named)] if named else []), home / "data"]
+    return [*([Path(named)] if named else []), checkout() / "data"]
 
 
 def find(

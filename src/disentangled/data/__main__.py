@@ -1,0 +1,61 @@
+"""`python -m disentangled.data`: download the official files, or measure the re-render on them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from disentangled.data import calibration, download
+from disentangled.data.files import checkout, download_folder
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m disentangled.data", description=__doc__)
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["download", "agreement", "outline"],
+        default="download",
+        help="download the official files (default); agreement: count the pixels that the "
+        "re-render gets wrong on the real images found; outline: fit the heart's outline again",
+    )
+    parser.add_argument("--root", type=Path, help="folder of the data files")
+    parser.add_argument("--out", type=Path, help="where agreement or outline writes")
+    options = parser.parse_args(arguments)
+    commands = {"download": _download, "agreement": _agreement, "outline": _outline}
+    try:
+        commands[options.command](options.root, options.out)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _download(root: Path | None, _out: Path | None) -> None:
+    folder = root or download_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in download.FILES:
+        print(f"{file.name}, {file.n_bytes / 1e6:.0f} MB, from {file.url}")
+        print(f"checked and in place: {download.fetch(file, folder)}")
+
+
+def _agreement(root: Path | None, out: Path | None) -> None:
+    rows = calibration.measure_agreement(root)
+    path = out or checkout() / "book" / "results" / "data_sets" / "agreement.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    print(f"{path}: {len(rows)} rows")
+
+
+def _outline(root: Path | None, out: Path | None) -> None:
+    path = out or Path(__file__).with_name("heart_outline.csv")
+    table = calibration.outline_table(calibration.fit_heart_outline(root))
+    path.write_text(table, encoding="utf-8")
+    print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

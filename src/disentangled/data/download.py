@@ -1,0 +1,95 @@
+"""Fetch the official data files: a known checksum each, and never a partial file."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pooch
+import requests
+
+
+class RemoteFile(NamedTuple):
+    """A file to download: where it is, what it is, and how to know that it is right."""
+
+    name: str
+    url: str
+    sha256: str
+    n_bytes: int
+
+
+# The hdf5 file, not the npz: a checksum of it is public (TensorFlow Datasets records size and
+# sha256), and nothing in it is pickled.
+FILES: tuple[RemoteFile, ...] = (
+    RemoteFile(
+        name="dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5",
+        url="https://github.com/deepmind/dsprites-dataset/raw/master/"
+        "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5",
+        sha256="729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb",
+        n_bytes=28_024_106,
+    ),
+)
+ATTEMPTS = 3
+
+
+def fetch(file: RemoteFile, folder: Path, *, timeout: float = 30.0, progress: bool = True) -> Path:
+    """Download a file into a folder, unless it is there with the right checksum already.
+
+    It is written to `.partial/` inside the folder and moved to its name only once the checksum
+    is right; `.partial/` is removed in the end, and what a killed download left there at the
+    next start. A connection that breaks is tried three times in all.
+
+    Args:
+        file: what to download.
+        folder: where to put it; made if missing.
+        timeout: seconds without a byte after which a connection counts as broken.
+        progress: show a bar on stderr.
+
+    Returns:
+        Where the file is.
+
+    Raises:
+        ConnectionError: the server cannot be reached, refuses, breaks off or falls silent.
+        ValueError: the content came whole but has another checksum.
+    """
+    path = folder / file.name
+    if path.is_file() and pooch.file_hash(str(path)) == file.sha256:
+        return path
+    partial = folder / ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        _download(file, partial, timeout, progress)
+        (partial / file.name).replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return path
+
+
+def _download(file: RemoteFile, folder: Path, timeout: float, progress: bool) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            pooch.retrieve(
+                file.url,
+                known_hash=f"sha256:{file.sha256}",
+                fname=file.name,
+                path=folder,
+                downloader=pooch.HTTPDownloader(progressbar=progress, timeout=timeout),
+            )
+            return
+        except requests.RequestException as error:
+            refused = isinstance(error, requests.HTTPError)
+            if refused or attempt == ATTEMPTS:
+                raise ConnectionError(
+                    f"{file.url}: expected {file.n_bytes:,} bytes, but the download failed "
+                    f"({error}). Nothing was kept; run `make data` again, or put the file into "
+                    f"{folder.parent} by hand"
+                ) from error
+            print(f"{file.url}: {error}; attempt {attempt + 1}", file=sys.stderr)
+        except ValueError as error:
+            raise ValueError(
+                f"{file.url}: expected content with sha256 {file.sha256}, got another "
+                "(a proxy's page, or a changed file). Nothing was kept; see what the address "
+                "shows in a browser"
+            ) from error
