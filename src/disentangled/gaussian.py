@@ -29,7 +29,7 @@ def log_prob(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     Shapes: any that broadcast; nats. `logvar` is the log-VARIANCE.
     """
     # Dividing before squaring keeps float32 finite for standard deviations down to 1e-19; the two
-    # halves apart leave one addition over the pairs when z is (B, 1, D) against (B, D): 25 % faster.
+    # halves apart leave one addition over pairs when z is (B, 1, D) against (B, D): 25 % faster.
     standard: Tensor = (z - mean) * torch.exp(-0.5 * logvar)
     return -0.5 * (standard * standard) - 0.5 * (logvar + LOG_TWO_PI)
 

@@ -1,0 +1,190 @@
+"""The aggregate posterior over the whole data set: exact in the data, in blocks.
+
+q(z) = Σ_n q(z | x_n) / N is a mixture of as many Gaussians as there are data points. Against the
+estimates from a minibatch, nothing here depends on a batch: this is what a reported TC comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from disentangled import gaussian
+from disentangled.estimators import mixture
+from disentangled.types import LogQ
+
+# Largest error in nats that expanding (z - mean)^2 / variance may cause before it is not used.
+EXPANSION_ERROR = 1e-10
+
+# Error in nats of an axis' entropy from the grids of `mixture`.
+GRID_ERROR = 3e-5
+
+# exp is ten times slower where its result underflows; e^-700 of the largest term is nothing.
+LOWEST = -700.0
+
+
+class KLTerms(NamedTuple):
+    """The parts of E KL(q(z|x) ‖ p(z)) in nats, and the standard error of each by its name."""
+
+    kl: float
+    mutual_info: float
+    total_corr: float
+    axis_kl: float
+    standard_error: dict[str, float]
+
+
+def posterior(mean: Any, logvar: Any, noise_covariance: Any = None) -> tuple[Tensor, ...]:
+    """Checked float64 mean (N, D), logvar (N, D) and noise covariance (D, D).
+
+    Raises: ValueError on NaN, on shapes that differ, or on a singular noise.
+    """
+    mean, logvar = gaussian.finite(mean, "mean", 2), gaussian.finite(logvar, "logvar", 2)
+    if mean.shape != logvar.shape:
+        raise ValueError(f"mean and logvar must have one shape (N, D), got {tuple(mean.shape)} "
+                         f"and {tuple(logvar.shape)}")
+    noise = gaussian.noise_matrix(noise_covariance, mean.shape[1])
+    if math.isinf(gaussian.log_det(noise)):
+        raise ValueError("noise_covariance is singular, q(z|x) has no density: "
+                         "lower the correlation")
+    return mean, logvar, noise
+
+
+def log_mixture(z: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, *,
+                block: int = 64) -> Tensor:
+    """Log of the equally weighted mixture of N(mean_n, S_n noise S_n), S_n = diag(sd_n), at z.
+
+    Shapes: z (M, D), mean and logvar (N, D), noise (D, D), all float64; returns (M,), in nats.
+    The quadratic forms of a block of components at all points are one matrix product of the
+    components' coefficients with the monomials of z; where the standard deviations are so small
+    that the expansion would cancel, differences are taken first, several times slower.
+
+    **Error**: below 1e-10 nats.
+    """
+    # Around the middle of the points the monomials are smallest.
+    centre = 0.5 * (z.amax(0) + z.amin(0))
+    z, mean = z - centre, mean - centre
+    inverse_sd = torch.exp(-0.5 * logvar)
+    precision = torch.linalg.inv(noise)
+    pull = ((mean * inverse_sd) @ precision) * inverse_sd                           # (N, D)
+    height = -0.5 * ((mean * pull).sum(1) + logvar.sum(1)
+                     + gaussian.log_det(noise) + len(noise) * gaussian.LOG_TWO_PI)
+    rows, columns = torch.nonzero(torch.triu(precision), as_tuple=True)
+    once = precision[rows, columns] * torch.where(rows == columns, -0.5, -1.0)
+    squares = once * inverse_sd[:, rows] * inverse_sd[:, columns]
+    coefficients = torch.cat([squares, pull, height[:, None]], 1)                   # (N, P)
+    monomials = torch.cat([z[:, rows] * z[:, columns], z, torch.ones_like(z[:, :1])], 1).T
+
+    # A component counts only at points within 40 standard deviations, whose distance to the
+    # centre bounds its own.
+    reach = (z.abs().amax(0) * inverse_sd + 40).square().sum(1)                     # (N,)
+    lost = torch.finfo(z.dtype).eps * reach * torch.linalg.matrix_norm(precision, 2)
+    peak = torch.full((len(z),), -math.inf, dtype=z.dtype)
+    total = torch.zeros_like(peak)
+    for part in torch.arange(len(mean)).split(block):
+        if lost[part].max() > EXPANSION_ERROR:
+            log_each = gaussian.joint_log_prob(z, mean[part, None], logvar[part, None], noise)
+        else:
+            log_each = coefficients[part] @ monomials                               # (block, M)
+        higher = torch.maximum(peak, log_each.amax(0))
+        total = (total * torch.exp(peak - higher)
+                 + log_each.sub_(higher).clamp_(min=LOWEST).exp_().sum(0))
+        peak = higher
+    return peak + total.log() - math.log(len(mean))
+
+
+def log_aggregate_posterior_dataset(z: Any, mean: Any, logvar: Any, *,
+                                    noise_covariance: Any = None, block: int = 64) -> LogQ:
+    """Log-densities of the aggregate posterior of the whole data set at any points z.
+
+        joint_i = log Σ_n q(z_i | x_n) / N,    per_axis_ij = log Σ_n q(z_ij | x_n) / N
+
+    Args: z (M, D); mean and logvar (N, D) of all data points; noise_covariance (D, D);
+    block, how many data points are held against 4,096 points at once.
+    Returns: LogQ(joint (M,), per_axis (M, D)) in float64, nats.
+
+    **Error**: below 1e-10 nats, no bias. Cost: M N (D + 1) exponentials, 0.25 s a point's axis
+    and joint for M = 4,096 and N = 10,000 on one core; memory 8 · 4,096 · block bytes.
+    Raises: ValueError on NaN, on shapes that do not fit, or on a singular noise.
+    """
+    mean, logvar, noise = posterior(mean, logvar, noise_covariance)
+    z = gaussian.finite(z, "z", 2)
+    n_axes = mean.shape[1]
+    if z.shape[1] != n_axes:
+        raise ValueError(f"z must have the {n_axes} axes of mean, got shape {tuple(z.shape)}")
+    alone = torch.eye(1, dtype=z.dtype)
+    logvar_axis = logvar + noise.diagonal().log()
+    joint, per_axis = [], []
+    for points in z.split(4096):
+        joint.append(log_mixture(points, mean, logvar, noise, block=block))
+        per_axis.append(torch.stack([
+            log_mixture(points[:, [j]], mean[:, [j]], logvar_axis[:, [j]], alone, block=block)
+            for j in range(n_axes)], 1))
+    return LogQ(torch.cat(joint), torch.cat(per_axis))
+
+
+def kl_terms_sampled(mean: Any, logvar: Any, *, n_samples: int, generator: torch.Generator,
+                     noise_covariance: Any = None) -> KLTerms:
+    """The three parts of the KL term over the whole data set, TC and MI by sampling z ~ q(z).
+
+        E KL(q(z|x) ‖ p(z)) = I(z; n) + TC(z) + Σ_j KL(q(z_j) ‖ p(z_j))
+
+    Only E log q(z) is sampled. The KL is a closed form and the entropies of the axes come from
+    `mixture`; log q(z|x), Σ_j log q(z_j) and log p(z), whose means are thereby known, serve as
+    control variates. TC is what remains of Σ_j H(z_j), and MI is what remains of the KL.
+
+    Args: mean and logvar (N, D) of all data points; n_samples, how many z are drawn; generator on
+    the CPU; noise_covariance (D, D).
+    Returns: KLTerms in nats, standard errors of the sampling beside it.
+
+    **Error**: standard error as returned: sampling, which shrinks as 1 / sqrt(n_samples), and
+    3e-5 nats an axis for the grids. At 4,096 samples and N = 46,080 on ten axes it was 0.0003 for
+    TC = 0 and 0.016 for TC = 3.05. The regression's bias, of the order of 1 / n_samples, is far
+    below. Cost: n_samples N exponentials, 1.3 s of one core there.
+    Raises: ValueError on NaN, on shapes that do not fit, on a singular noise, or on fewer than 16
+    samples.
+    Source: Chen et al. 2018 (paper C), eq. 2.
+    """
+    mean, logvar, noise = posterior(mean, logvar, noise_covariance)
+    if n_samples < 16:
+        raise ValueError(f"n_samples must be at least 16 to tell an error, got {n_samples}")
+    n_data, n_axes = mean.shape
+    index = torch.randint(n_data, (n_samples,), generator=generator)
+    white = torch.randn(n_samples, n_axes, generator=generator, dtype=torch.float64)
+    sd = torch.exp(0.5 * logvar)
+    z = mean[index] + sd[index] * (white @ torch.linalg.cholesky(noise).T)
+    sd_axis = sd * noise.diagonal().sqrt()
+
+    axes = [mixture.Mixture(mean[:, j].numpy(), sd_axis[:, j].numpy()) for j in range(n_axes)]
+    axis_entropy = sum(float(axis.entropies()[0]) for axis in axes)
+    log_qz_axes = torch.stack([torch.from_numpy(axis.log_density(z[:, j].numpy()))
+                               for j, axis in enumerate(axes)], 1).sum(1)
+    log_qz = torch.cat([log_mixture(points, mean, logvar, noise) for points in z.split(4096)])
+    log_qz_given_x = gaussian.joint_log_prob(z, mean[index], logvar[index], noise)
+    log_pz = gaussian.standard_log_prob(z).sum(1)
+
+    kl = float(gaussian.kl_to_prior(mean, sd, noise).mean())
+    mean_log_pz = -0.5 * float((mean.square() + sd_axis.square() + gaussian.LOG_TWO_PI)
+                               .sum(1).mean())
+    known = torch.tensor([kl + mean_log_pz, -axis_entropy, mean_log_pz], dtype=torch.float64)
+    controls = torch.stack([log_qz_given_x, log_qz_axes, log_pz], 1)               # (n, 3)
+    mean_log_qz, sampling_error = _with_controls(log_qz, controls - known)
+    grid_error = n_axes * GRID_ERROR
+    error = math.hypot(sampling_error, grid_error)
+
+    axis_kl = -axis_entropy - mean_log_pz
+    total_corr = mean_log_qz + axis_entropy
+    return KLTerms(kl, kl - total_corr - axis_kl, total_corr, axis_kl,
+                   {"kl": 0.0, "mutual_info": error, "total_corr": error, "axis_kl": grid_error})
+
+
+def _with_controls(value: Tensor, controls: Tensor) -> tuple[float, float]:
+    """Mean of value (n,) and its standard error, given controls (n, k) of known mean zero."""
+    design = torch.cat([torch.ones_like(value)[:, None], controls], 1)
+    # Controls coincide when the code is collapsed: the driver must bear a deficient rank.
+    solution = torch.linalg.lstsq(design, value[:, None], driver="gelsd").solution
+    residual = value - (design @ solution)[:, 0]
+    variance = float(residual.square().sum()) / (len(value) - design.shape[1])
+    return float(solution[0]), math.sqrt(variance / len(value))
