@@ -7,15 +7,14 @@ grids and convolved by FFT, which costs about N + G log G for all G points of th
 1. the intervals m ± 6.5 s are laid side by side on one line, gaps between them closed (a gap
    has no density, so closing it changes no entropy) and labels kept apart;
 2. a standard deviation s falls among nodes σ_l in geometric progression; the component becomes
-   the three Gaussians nearest to it, weighted so that the moments of s² agree up to the second;
-3. on each σ_l's grid of step σ_l / 4 a mean is spread over four points, so that its moments
-   agree up to the third; then FFT, times exp(-σ_l² ω² / 2), summed over l, and back.
+   the three Gaussians nearest to it, weighted so that s², and s⁴, come out right;
+3. on each σ_l's grid of step σ_l / 5 a mean is spread over four points, so that its moments
+   come out right up to the third; then FFT, times exp(-σ_l² ω² / 2), summed over l, and back.
 
 Where one line would need too many points (means far apart, some standard deviations tiny), the
-narrow components get a line of their own and the entropy is a telescoping sum over the lines,
--∫ [φ(f + g) - φ(f)] dx, φ(x) = x log x, g the narrow and f the wide components' density.
-
-**Error**: below 1e-5 nats on an entropy where all s are equal, below 1e-4 in general.
+narrow components get a line of their own, and the entropy is a telescoping sum over the lines:
+-∫ [φ(f + g) - φ(f)] dx, φ(x) = x log x, with g the density of a line's own components and f
+that of all wider ones.
 """
 
 from __future__ import annotations
@@ -30,167 +29,194 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 REACH = 6.5           # standard deviations; the mass beyond is 8e-11
-RESOLUTION = 4.0      # grid points a standard deviation
-LOG_STEP = 0.1        # between the nodes in log standard deviation
-LONGEST = 2**20       # grid points of a line
+RESOLUTION = 5.0      # grid points a standard deviation
+LOG_STEP = 0.06       # between the nodes, in log standard deviation
+LONGEST = 2**18       # grid points of a line whose components differ much in scale
+OCTAVE = 12           # nodes that share a grid
+ROUNDING = 1e-13      # of the FFT, relative to the peak of the density
+CUTOFF = 8.6          # frequencies beyond, in 1/s, are damped below rounding
 
 
-def entropies(mean: Floats, scale: Floats, labels: Labels | None = None) -> Floats:
-    """Differential entropy of each label's mixture: (N,), (N,), (N,) -> (V,), nats.
+class Mixture:
+    """A one-dimensional Gaussian mixture of N equally likely components, prepared for many uses.
 
     Args:
-        mean, scale: (N,) finite, scale (standard deviations) above 0.
-        labels: (N,) integers, each of 0 .. V-1 at least once; None puts all in one mixture.
-            Within a label all components weigh the same.
+        mean, scale: (N,) finite, scale in standard deviations, all above 0.
 
-    Raises: ValueError when a scale is not positive (the entropy is -inf).
+    Raises: ValueError when a scale is not above 0: such a code has no density.
     """
-    lines, group_width = _layout(mean, scale, labels)
-    total = np.zeros(1 if labels is None else int(labels.max()) + 1)
-    for i, line in enumerate(lines):
-        where = np.arange(len(line.density)) * line.step
-        segment = np.searchsorted(line.offset, where, side="right") - 1
-        x = where - line.offset[segment] + line.start[segment]
-        wide = np.zeros(len(x))
-        for wider in lines[:i]:
-            wide += wider.at(x)
-        change = _x_log_x(wide + line.density) - _x_log_x(wide)
-        label = ((line.start + 0.5 * line.length) // group_width).astype(np.int64)[segment]
-        total -= line.step * np.bincount(label, change, len(total))
-    return total
 
+    def __init__(self, mean: Floats, scale: Floats) -> None:
+        narrowest = float(scale.min())
+        if not (np.isfinite(mean).all() and np.isfinite(scale).all() and narrowest > 0):
+            raise ValueError(f"mean and scale must be finite and scale above 0, the smallest "
+                             f"scale is {narrowest}: a code without noise has no density")
+        depth = np.log(scale / narrowest) / LOG_STEP
+        cell = np.maximum(np.rint(depth) - 1, 0).astype(np.int16)        # the first of 3 nodes
+        # Everything below is in the order of the cells, so that a range of cells is a slice.
+        self._order = np.argsort(cell, kind="stable")
+        self._cell = cell[self._order].astype(np.int64)
+        n_cells = int(self._cell[-1]) + 1
+        self._bound = np.searchsorted(self._cell, np.arange(n_cells + 1))
+        self._sigma = narrowest * np.exp(LOG_STEP * np.arange(n_cells + 2))
+        self._shares = _shares(depth[self._order] - self._cell)                        # (3, N)
+        low, high = (mean - REACH * scale)[self._order], (mean + REACH * scale)[self._order]
+        self._origin = float(low.min())
+        self._width = 1.001 * float(high.max() - self._origin)
+        self._mean, self._low, self._high = (mean[self._order] - self._origin,
+                                             low - self._origin, high - self._origin)
+        self._left_to_right = np.argsort(low)
 
-def log_density(x: Floats, mean: Floats, scale: Floats) -> Floats:
-    """Log-density of the equally weighted mixture at points x: (M,), (N,), (N,) -> (M,), nats.
+    def entropies(self, labels: Labels | None = None) -> Floats:
+        """Differential entropy of the mixture of each label's components: (N,) -> (V,), nats.
 
-    Points in the far tails, where the grid's rounding error counts, are summed directly.
+        Args:
+            labels: (N,), each of 0 .. V-1 at least once; None puts all components in one.
 
-    Raises: ValueError when a scale is not positive.
-    """
-    lines, _ = _layout(mean, scale, None)
-    shifted = x - (mean - REACH * scale).min()
-    density = np.zeros(len(x))
-    for line in lines:
-        density += line.at(shifted)
-    peak = max(line.density.max() for line in lines)
-    tail = np.flatnonzero(density < 1e-9 * peak)
-    out = np.log(np.where(density < 1e-9 * peak, 1.0, density))
-    for block in np.array_split(tail, -(-len(tail) // 64) or 1):
-        log_each = -0.5 * ((x[block, None] - mean) / scale) ** 2 - np.log(scale)   # (64, N)
-        top = log_each.max(1, keepdims=True)
-        out[block] = (top[:, 0] + np.log(np.exp(log_each - top).mean(1))
-                      - 0.5 * np.log(2 * np.pi))
-    return out
+        **Error**: high by less than 3e-5 nats, measured against quadrature on 1 to 1,000
+        components with scales from 1e-6 to 1 (most below 1e-5); the bias is of one sign and so
+        partly leaves differences of entropies.
+        """
+        label = np.zeros(len(self._mean), np.int64) if labels is None else labels[self._order]
+        total = np.zeros(int(label.max()) + 1)
+        lines = self._lines(label, 0, len(self._bound) - 1)
+        for i, line in enumerate(lines):
+            wide = np.zeros(len(line.density))
+            if i:
+                x = line.coordinates()
+                wide = np.sum([wider.at(x) for wider in lines[:i]], axis=0)
+            change = _x_log_x(wide + line.density) - _x_log_x(wide)
+            total -= line.step * np.bincount(line.label, change, len(total))
+        return total
+
+    def log_density(self, x: Floats) -> Floats:
+        """Log-density at points x (M,) in nats, (M,).
+
+        Where the density is under 1e-7 of its peak, the components are summed one by one.
+        """
+        lines = self._lines(np.zeros(len(self._mean), np.int64), 0, len(self._bound) - 1)
+        density = np.sum([line.at(x - self._origin) for line in lines], axis=0)
+        far = density < 1e-7 * max(line.density.max() for line in lines)
+        log_density: Floats = np.log(np.where(far, 1.0, density))
+        scale = (self._high - self._low) / (2 * REACH)
+        for i in np.flatnonzero(far):
+            each = -0.5 * ((x[i] - self._origin - self._mean) / scale) ** 2 - np.log(scale)
+            log_density[i] = np.logaddexp.reduce(each) - np.log(len(each) * np.sqrt(2 * np.pi))
+        return log_density
+
+    def _lines(self, label: Labels, first: int, last: int) -> list[_Line]:
+        """Lines from the widest components to the narrowest; of cells first .. last - 1."""
+        part = slice(self._bound[first], self._bound[last])
+        if part.start == part.stop:
+            return []
+        order = self._left_to_right
+        if part.stop - part.start < len(order):
+            order = order[(order >= part.start) & (order < part.stop)] - part.start
+        own = label[part]
+        if own.any():
+            short = own[order].astype(np.min_scalar_type(own.max()))   # small integers sort faster
+            order = order[np.argsort(short, kind="stable")]
+        left = self._width * own[order]
+
+        low, high = self._low[part][order] + left, self._high[part][order] + left
+        reached = np.maximum.accumulate(high)
+        opens = np.append(True, low[1:] > reached[:-1])
+        opening = np.flatnonzero(opens)
+        start = low[opening]
+        length = reached[np.append(opening[1:], len(low)) - 1] - start
+        offset = np.cumsum(length) - length
+
+        step = self._sigma[first] / RESOLUTION
+        n_points = float(length.sum()) / step
+        if n_points > LONGEST and last - first > OCTAVE:
+            middle = (first + last) // 2
+            return self._lines(label, middle, last) + self._lines(label, first, middle)
+
+        place = np.empty(len(order))
+        segment = np.cumsum(opens) - 1
+        place[order] = self._mean[part][order] + left + (offset - start)[segment]
+        size = next_fast_len(int(np.ceil(n_points)) + 1, real=True)
+        density = self._convolved(place, first, last, step, size)
+        segment = np.searchsorted(offset, step * np.arange(size), side="right") - 1
+        line_label = own[order][opening][segment]
+        density /= np.bincount(label)[line_label]
+        return [_Line(start, offset, length, step, density, line_label)]
+
+    def _convolved(self, place: Floats, first: int, last: int, step: float, size: int) -> Floats:
+        """Density (size,) at 0, step, ... of components at `place`, each of mass 1."""
+        period = size * step
+        spectrum = np.zeros(size // 2 + 1, np.complex128)
+        for begin in range(first, last, OCTAVE):
+            end = min(begin + OCTAVE, last)
+            part = slice(self._bound[begin], self._bound[end])
+            if part.start == part.stop:
+                continue
+            sigma = self._sigma[begin:end + 2, None]
+            n_points = next_fast_len(int(np.ceil(period * RESOLUTION / sigma[0, 0])), real=True)
+            here = place[part.start - self._bound[first]:part.stop - self._bound[first]]
+            point, weight = _stencil(here * (n_points / period))
+            point += (self._cell[part] - begin) * n_points
+            masses = np.zeros(len(sigma) * n_points)
+            for share in self._shares[:, part]:
+                masses += np.bincount(point.ravel(), (weight * share).ravel(), len(masses))
+                point += n_points
+            kept = int(CUTOFF * period / (2 * np.pi * sigma[0, 0])) + 1
+            omega = 2 * np.pi / period * np.arange(kept)
+            kernel = np.exp(-0.5 * (sigma * omega) ** 2)
+            spectrum[:kept] += (rfft(masses.reshape(-1, n_points))[:, :kept] * kernel).sum(0)
+        return np.maximum(irfft(spectrum, size), 0.0) / step
 
 
 class _Line(NamedTuple):
-    """Density on a grid over segments laid end to end, gaps closed."""
+    """A density on a grid over segments that are laid end to end."""
 
     start: Floats        # (segments,) coordinate of a segment's left end
     offset: Floats       # (segments,) its place on the line
     length: Floats       # (segments,)
     step: float
     density: Floats      # (G,)
+    label: Labels        # (G,)
+
+    def coordinates(self) -> Floats:
+        """Coordinate of every grid point, (G,)."""
+        place = self.step * np.arange(len(self.density))
+        return place + np.repeat(self.start - self.offset,
+                                 np.diff(np.searchsorted(place, self.offset), append=len(place)))
 
     def at(self, x: Floats) -> Floats:
         """Density at coordinates x, 0 outside all segments."""
         segment = np.maximum(np.searchsorted(self.start, x, side="right") - 1, 0)
         inside = (x >= self.start[segment]) & (x <= self.start[segment] + self.length[segment])
-        where = np.where(inside, x - self.start[segment] + self.offset[segment], 0.0)
-        out = np.zeros(len(x))
-        for point, weight in _stencil(where / self.step):
-            out += weight * self.density[point % len(self.density)]
-        return np.where(inside, out, 0.0)
+        place = np.where(inside, x - self.start[segment] + self.offset[segment], 0.0)
+        point, weight = _stencil(place / self.step)
+        floor = ROUNDING * self.density.max()
+        log_density = np.log(np.maximum(self.density.take(point, mode="clip"), floor))
+        density: Floats = np.exp((weight * log_density).sum(0))
+        return np.where(inside, density, 0.0)
 
 
-def _layout(mean: Floats, scale: Floats, labels: Labels | None) -> tuple[list[_Line], float]:
-    """Lines from the widest components to the narrowest; the width that keeps labels apart."""
-    if not (scale > 0).all():
-        raise ValueError(f"standard deviations must be above 0, the smallest is {scale.min()}: a "
-                         f"code without noise has entropy -inf")
-    origin = (mean - REACH * scale).min()
-    width = 1.001 * float((mean + REACH * scale).max() - origin)
-    centre = mean - origin
-    if labels is None:
-        weight = np.full(len(mean), 1 / len(mean))
-    else:
-        weight = (1 / np.bincount(labels))[labels]
-        centre = centre + width * labels
-    return _lines(centre, scale, weight), width
-
-
-def _lines(centre: Floats, scale: Floats, weight: Floats) -> list[_Line]:
-    low, high = centre - REACH * scale, centre + REACH * scale
-    order = np.argsort(low)
-    low, reached = low[order], np.maximum.accumulate(high[order])
-    first = np.flatnonzero(np.append(True, low[1:] > reached[:-1]))
-    start = low[first]
-    length = reached[np.append(first[1:], len(low)) - 1] - start
-    offset = np.cumsum(length) - length
-
-    narrowest, widest = float(scale.min()), float(scale.max())
-    step = narrowest / RESOLUTION
-    total = float(length.sum())
-    if total > step * LONGEST and widest > 2 * narrowest:
-        wide = scale > np.sqrt(narrowest * widest)
-        return (_lines(centre[wide], scale[wide], weight[wide])
-                + _lines(centre[~wide], scale[~wide], weight[~wide]))
-
-    size = next_fast_len(int(np.ceil(total / step)) + 1, real=True)
-    segment = np.searchsorted(start, centre, side="right") - 1
-    where = centre - start[segment] + offset[segment]
-    return [_Line(start, offset, length, step, _convolved(where, scale, weight, step, size))]
-
-
-def _convolved(where: Floats, scale: Floats, weight: Floats, step: float, size: int) -> Floats:
-    """Density (size,) of Σ weight N(x; where, scale²) at x = 0, step, ... (periodic)."""
-    narrowest, period = float(scale.min()), size * step
-    depth = np.log(scale / narrowest) / LOG_STEP
-    cell = np.maximum(np.rint(depth).astype(np.int64) - 1, 0)            # the first of 3 nodes
-    order = np.argsort(cell, kind="stable")
-    n_cells = int(cell.max()) + 1
-    bound = np.searchsorted(cell[order], np.arange(n_cells + 1))
-    depth, where, weight = depth[order], where[order], weight[order]
-
-    sigma = narrowest * np.exp(LOG_STEP * np.arange(n_cells + 2))
-    sizes = [next_fast_len(max(8, int(np.ceil(period * RESOLUTION / s))), real=True)
-             for s in sigma]
-    spread = [np.zeros(n) for n in sizes]
-    for c in range(n_cells):
-        part = slice(bound[c], bound[c + 1])
-        if part.start == part.stop:
-            continue
-        for node, share in enumerate(_shares(depth[part] - c)):
-            level = c + node
-            for point, fraction in _stencil(where[part] * (sizes[level] / period)):
-                spread[level] += np.bincount(point % sizes[level],
-                                             weight[part] * share * fraction, sizes[level])
-    spectrum = np.zeros(size // 2 + 1, np.complex128)
-    for masses, s in zip(spread, sigma, strict=True):
-        level_spectrum = rfft(masses)[: len(spectrum)]
-        omega = 2 * np.pi / period * np.arange(len(level_spectrum))
-        spectrum[: len(level_spectrum)] += level_spectrum * np.exp(-0.5 * (s * omega) ** 2)
-    density: Floats = np.maximum(irfft(spectrum, size), 0.0) / step
-    return density
-
-
-def _shares(depth: Floats) -> tuple[Floats, Floats, Floats]:
-    """Weights of nodes 0, 1, 2 that give s^0, s^2 and s^4 exactly, s = exp(LOG_STEP depth)."""
+def _shares(depth: Floats) -> Floats:
+    """Weights (3, N) of nodes 0, 1, 2 under which s², and s⁴, s = exp(LOG_STEP depth), agree."""
     r = np.exp(2 * LOG_STEP)
     v = np.exp(2 * LOG_STEP * depth)
-    return ((v - r) * (v - r * r) / ((1 - r) * (1 - r * r)),
-            (v - 1) * (v - r * r) / ((r - 1) * (r - r * r)),
-            (v - 1) * (v - r) / ((r * r - 1) * (r * r - r)))
+    return np.stack([(v - r) * (v - r * r) / ((1 - r) * (1 - r * r)),
+                     (v - 1) * (v - r * r) / ((r - 1) * (r - r * r)),
+                     (v - 1) * (v - r) / ((r * r - 1) * (r * r - r))])
 
 
-def _stencil(place: Floats) -> tuple[tuple[Labels, Floats], ...]:
-    """The four grid points around each place, with cubic interpolation's weights."""
-    point = np.floor(place).astype(np.int64)
-    u = place - point
-    return ((point - 1, -u * (u - 1) * (u - 2) / 6),
-            (point, (u + 1) * (u - 1) * (u - 2) / 2),
-            (point + 1, -(u + 1) * u * (u - 2) / 2),
-            (point + 2, (u + 1) * u * (u - 1) / 6))
+def _stencil(place: Floats) -> tuple[Labels, Floats]:
+    """The four grid points around each place (4, N), with cubic interpolation's weights."""
+    point, weight = np.empty((4, len(place)), np.int64), np.empty((4, len(place)))
+    floor = place.astype(np.int64)
+    np.add(floor, [[-1], [0], [1], [2]], out=point)
+    u = place - floor
+    a, b, c = u + 1, u - 1, u - 2
+    ab, uc = a * b, u * c
+    np.multiply(uc, b * (-1 / 6), out=weight[0])
+    np.multiply(ab, c * 0.5, out=weight[1])
+    np.multiply(uc, a * -0.5, out=weight[2])
+    np.multiply(ab, u * (1 / 6), out=weight[3])
+    return point, weight
 
 
 def _x_log_x(x: Floats) -> Floats:

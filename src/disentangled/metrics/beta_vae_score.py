@@ -37,22 +37,23 @@ def beta_vae_score(codes: Any, factors: Any, *, generator: torch.Generator, n_tr
     Source: Higgins et al. 2017, section 3; sizes of Locatello et al. 2019.
     """
     code = inputs.codes(codes)
-    label, sizes = inputs.labels(factors, len(code))
-    if len(sizes) < 2:
+    known = inputs.factors(factors, len(code))
+    n_factors = len(known.counts)
+    if n_factors < 2:
         raise ValueError("the score asks which factor was shared: it needs at least 2 factors")
-    holding = Holding(label, sizes)
+    holding = Holding(known)
 
     n_points = n_train + n_eval
-    factor = torch.randint(len(sizes), (n_points,), generator=generator).numpy()
+    factor = torch.randint(n_factors, (n_points,), generator=generator).numpy()
     feature = np.empty((n_points, code.shape[1]))
-    for k in range(len(sizes)):
+    for k in range(n_factors):
         mine = np.flatnonzero(factor == k)
         for block in np.array_split(mine, -(-len(mine) // 512) or 1):
             first = torch.randint(len(code), (len(block), batch), generator=generator).numpy()
-            second = holding.draw(k, label[first, k], generator)
+            second = holding.draw(k, known.labels[first, k], generator)
             feature[block] = np.abs(code[first] - code[second]).mean(1)
 
     model = LogisticRegression(max_iter=10_000).fit(feature[:n_train], factor[:n_train])
     value = float(model.score(feature[n_train:], factor[n_train:]))
     train = float(model.score(feature[:n_train], factor[:n_train]))
-    return Score(value, {"train_accuracy": train, "chance": 1 / len(sizes)})
+    return Score(value, {"train_accuracy": train, "chance": 1 / n_factors})

@@ -44,8 +44,8 @@ def factor_vae_score(codes: Any, factors: Any, *, generator: torch.Generator,
     if batch < 2:
         raise ValueError(f"a variance needs a batch of at least 2 images, got {batch}")
     code = inputs.codes(codes)
-    label, sizes = inputs.labels(factors, len(code))
-    n_factors, n_axes = len(sizes), code.shape[1]
+    known = inputs.factors(factors, len(code))
+    n_factors, n_axes = len(known.counts), code.shape[1]
     if n_factors < 2:
         raise ValueError("the score asks which factor was held: it needs at least 2 factors")
 
@@ -56,7 +56,7 @@ def factor_vae_score(codes: Any, factors: Any, *, generator: torch.Generator,
         return Score(0.0, {"votes": votes[0], "active": active, "train_accuracy": 0.0,
                            "chance": 1 / n_factors})
 
-    holding = Holding(label, sizes)
+    holding = Holding(known)
     live = np.flatnonzero(active)
     scaled = code[:, live] / np.sqrt(variance[live])
     factor = torch.randint(n_factors, (n_train + n_eval,), generator=generator).numpy()
@@ -64,7 +64,7 @@ def factor_vae_score(codes: Any, factors: Any, *, generator: torch.Generator,
         mine = np.flatnonzero(factor == k)
         for block in np.array_split(mine, -(-len(mine) // 512) or 1):
             one = torch.randint(len(code), (len(block), 1), generator=generator).numpy()
-            value = np.broadcast_to(label[one, k], (len(block), batch))
+            value = np.broadcast_to(known.labels[one, k], (len(block), batch))
             spread = scaled[holding.draw(k, value, generator)].var(1, ddof=1)  # (block, live)
             winner = live[spread.argmin(1)]
             for judged, part in enumerate((block < n_train, block >= n_train)):

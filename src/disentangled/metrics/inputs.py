@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -36,16 +36,26 @@ def codes(values: Any, name: str = "codes") -> Floats:
     return code
 
 
-def labels(factors: Any, n: int, names: Sequence[str] | None = None) -> tuple[Labels, Labels]:
-    """Factors as labels 0 .. size-1 (N, K), with the sizes (K,).
+class Factors(NamedTuple):
+    """Discrete factors: labels (N, K), each 0 .. V_k - 1, and how often each value occurs."""
 
-    The distinct values of a column, integer or float, are its classes, in increasing order.
+    labels: Labels
+    counts: list[Labels]              # K arrays (V_k,)
+
+    def entropies(self) -> Floats:
+        """Empirical entropy of every factor, (K,), nats."""
+        shares = [count / count.sum() for count in self.counts]
+        return np.array([-(p * np.log(p)).sum() for p in shares])
+
+
+def factors(values: Any, n: int, names: Sequence[str] | None = None) -> Factors:
+    """Factors (n, K): the distinct values of a column, integer or float, are its classes.
 
     Raises: ValueError when the shape is not (n, K); when a column is not finite; when it is
     constant (its entropy is 0, so no score is defined); when it is float and never repeats a
     value (continuous: bin it first).
     """
-    table = array(factors)
+    table = array(values)
     if table.ndim != 2 or table.shape[1] < 1:
         raise ValueError(f"factors must be (N, K) with K >= 1, got shape {table.shape}")
     if len(table) != n:
@@ -54,35 +64,18 @@ def labels(factors: Any, n: int, names: Sequence[str] | None = None) -> tuple[La
         raise ValueError(f"factor_names must have one name a column of factors, got "
                          f"{len(names)} names for {table.shape[1]} columns")
     is_float = np.issubdtype(table.dtype, np.floating)
-    out = np.empty(table.shape, np.int64)
-    sizes = np.empty(table.shape[1], np.int64)
+    labels = np.empty(table.shape, np.int64)
+    counts = []
     for k, column in enumerate(table.T):
         called = f"factor {k}" if names is None else f"factor {names[k]!r} (column {k})"
         if is_float and not np.isfinite(column).all():
             raise ValueError(f"{called} holds NaN or infinite values")
-        values, out[:, k] = np.unique(column, return_inverse=True)
-        sizes[k] = len(values)
-        if sizes[k] == 1:
-            raise ValueError(f"{called} is constant: it carries no information to look for, so "
-                             f"no score is defined; leave this column out")
-        if is_float and sizes[k] == n:
+        _, labels[:, k], count = np.unique(column, return_inverse=True, return_counts=True)
+        if len(count) == 1:
+            raise ValueError(f"{called} is constant: its entropy is 0 and no score is defined; "
+                             f"leave this column out")
+        if is_float and len(count) == n:
             raise ValueError(f"{called} never repeats a value, it looks continuous: metrics "
                              f"need discrete factors, so bin it first")
-    return out, sizes
-
-
-def entropy(counts: NDArray[Any]) -> float:
-    """Entropy in nats of the distribution that is proportional to `counts`."""
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p * np.log(p)).sum())
-
-
-def gap(mutual_information: Floats, factor_entropy: Floats) -> Floats:
-    """(I of the best axis - I of the second best) / H(factor), a factor: (K, D), (K,) -> (K,).
-
-    With a single axis the second best is 0. Source: Chen et al. 2018, eq. 6.
-    """
-    if mutual_information.shape[1] == 1:
-        return mutual_information[:, 0] / factor_entropy
-    top = np.sort(mutual_information, axis=1)
-    return (top[:, -1] - top[:, -2]) / factor_entropy
+        counts.append(count.astype(np.int64))
+    return Factors(labels, counts)

@@ -39,25 +39,33 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
     if n_bins < 2:
         raise ValueError(f"n_bins must be at least 2, got {n_bins}")
     code = inputs.codes(codes)
-    label, sizes = inputs.labels(factors, len(code))
+    labels, counts = known = inputs.factors(factors, len(code))
     n, n_axes = code.shape
 
-    binned = np.empty((n, n_axes), np.int64)
+    edges = np.linspace(code.min(0), code.max(0), n_bins + 1)[:-1]                 # (bins, D)
+    cell = np.empty((n, n_axes), np.int64)
     for axis in range(n_axes):
-        edges = np.histogram_bin_edges(code[:, axis], n_bins)[:-1]
-        binned[:, axis] = np.searchsorted(edges, code[:, axis], side="right") - 1
-    cell = binned + n_bins * np.arange(n_axes)                                     # (N, D)
+        binned = np.searchsorted(edges[:, axis], code[:, axis], side="right") - 1
+        cell[:, axis] = n_bins * axis + binned
 
-    information = np.empty((len(sizes), n_axes))
-    entropy = np.empty(len(sizes))
-    for k, size in enumerate(sizes):
-        index = cell + n_bins * n_axes * label[:, k, None]
-        table = np.bincount(index.ravel(), minlength=size * n_axes * n_bins)
-        p = table.reshape(size, n_axes, n_bins) / n                                # (V, D, bins)
+    information = np.empty((len(counts), n_axes))
+    for k, count in enumerate(counts):
+        index = cell + n_bins * n_axes * labels[:, k, None]
+        table = np.bincount(index.ravel(), minlength=len(count) * n_axes * n_bins)
+        p = table.reshape(len(count), n_axes, n_bins) / n                          # (V, D, bins)
         independent = p.sum(2, keepdims=True) * p.sum(0, keepdims=True)
         ratio = np.divide(p, independent, out=np.ones_like(p), where=p > 0)
         information[k] = (p * np.log(ratio)).sum((0, 2))
-        entropy[k] = inputs.entropy(np.bincount(label[:, k]))
-    gap = inputs.gap(information, entropy)
+    entropy = known.entropies()
+    gap = gaps(information, entropy)
     return Score(float(gap.mean()), {"mutual_information": information, "gap": gap,
                                      "factor_entropy": entropy})
+
+
+def gaps(information: inputs.Floats, entropy: inputs.Floats) -> inputs.Floats:
+    """(I of the best axis - I of the second best) / H(factor): (K, D), (K,) -> (K,).
+
+    With a single axis the second best is 0.
+    """
+    ranked = np.sort(np.pad(information, ((0, 0), (1, 0))), axis=1)
+    return (ranked[:, -1] - ranked[:, -2]) / entropy

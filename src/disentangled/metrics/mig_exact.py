@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from disentangled.estimators import mixture
+from disentangled.estimators.mixture import Mixture
 from disentangled.metrics import inputs
+from disentangled.metrics.mig import gaps
 from disentangled.types import Score
 
 
@@ -48,20 +49,20 @@ def mig_exact(mean: Any, logvar: Any, factors: Any, *, factor_names: Sequence[st
         raise ValueError(f"mean and logvar must have one shape, got {means.shape} and "
                          f"{log_variances.shape}")
     columns, names = _columns(inputs.array(factors), factor_names, subset)
-    label, sizes = inputs.labels(columns, len(means), names)
+    labels, counts = known = inputs.factors(columns, len(means), names)
 
     scales = np.exp(0.5 * log_variances)
-    counts = [np.bincount(column, minlength=size)
-              for column, size in zip(label.T, sizes, strict=True)]
     entropy = np.empty(means.shape[1])
-    information = np.empty((len(sizes), means.shape[1]))
-    for axis, (m, s) in enumerate(zip(means.T, scales.T, strict=True)):
-        entropy[axis] = mixture.entropies(m, s)[0]
+    information = np.empty((len(counts), means.shape[1]))
+    for axis in range(means.shape[1]):
+        code = Mixture(means[:, axis], scales[:, axis])
+        entropy[axis] = code.entropies()[0]
         for k, count in enumerate(counts):
-            given = count @ mixture.entropies(m, s, label[:, k]) / len(means)
-            information[k, axis] = max(0.0, entropy[axis] - given)
-    factor_entropy = np.array([inputs.entropy(count) for count in counts])
-    gap = inputs.gap(information, factor_entropy)
+            given = count @ code.entropies(labels[:, k]) / len(means)
+            information[k, axis] = entropy[axis] - given
+    factor_entropy = known.entropies()
+    information = np.clip(information, 0.0, factor_entropy[:, None])    # of the grid's error
+    gap = gaps(information, factor_entropy)
     return Score(float(gap.mean()), {"mutual_information": information, "gap": gap,
                                      "entropy": entropy, "factor_entropy": factor_entropy})
 
