@@ -69,14 +69,18 @@ def constants(notebook: NotebookNode) -> dict[str, str]:
 
 
 def rows(notebook: NotebookNode, results: Path) -> list[Path]:
-    """Rows the cells can read: those of the experiments they name, in the published profile."""
+    """What the cells can read below results: the folders they name, there the published profile.
+
+    A file that lies in no profile's folder counts whatever the profile.
+    """
     profile = constants(notebook).get("profile", "")
     words = set(
         re.findall(r"""["'](\w+)["']""", "\n".join(c.source for c in code_cells(notebook)))
     )
-    folders = [results / word / profile for word in sorted(words - {"claims"}) if profile]
-    files = (f for folder in folders for f in folder.rglob("*") if f.is_file())
-    return sorted(f for f in files if not f.name.startswith("."))
+    folders = [results / word for word in sorted(words - {"claims"})]
+    files = [f for folder in folders for f in folder.glob("*") if f.is_file()]
+    files += [f for folder in folders for f in (folder / profile).rglob("*") if f.is_file()]
+    return sorted({f for f in files if not f.name.startswith(".")})
 
 
 def digest(texts: Iterable[str], files: Iterable[Path], root: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +24,7 @@ VERDICTS = {
     "N": "not checkable by computing",
     "X": "derived here",
 }
-BEGIN, END = "<!-- what reproduces: begin -->", "<!-- what reproduces: end -->"
+GENERATED = "<!-- {name}: begin -->\n{text}<!-- {name}: end -->"
 
 
 def chapter_link(chapter: str, root: Path) -> str:
@@ -84,17 +85,28 @@ def what_reproduces(ledger: pd.DataFrame) -> str:
         lines += ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"]
     waiting = int(is_claim.sum()) - len(run)
     lines += ["", f"{waiting} further claims wait for their runs; the book's ledger lists them."]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
+
+
+def badges(root: Path) -> str:
+    """The badge of the tests and the link to the pages, once the repository has an address."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["disentangled"]
+    url = project["repository"]
+    badge = f"{url}/actions/workflows/test.yml/badge.svg?branch={project['branch']}"
+    return f"[![tests]({badge})]({url}/actions/workflows/test.yml)\n" if url else ""
 
 
 def readme(root: Path) -> str:
-    """README.md as it should read, its table taken from the ledger.
+    """README.md as it should read, its generated parts made anew.
 
-    Raises: ValueError when the markers are missing.
+    Raises: ValueError when the markers of a part are missing.
     """
     text = (root / "README.md").read_text("utf-8")
-    pattern = re.compile(f"{BEGIN}.*?{END}", re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"README.md has lost the markers {BEGIN} and {END}")
-    table = f"{BEGIN}\n{what_reproduces(claims.ledger())}\n{END}"
-    return pattern.sub(lambda _: table, text)
+    parts = {"badges": badges(root), "what reproduces": what_reproduces(claims.ledger())}
+    for name, part in parts.items():
+        pattern = re.compile(GENERATED.format(name=name, text=".*?"), re.DOTALL)
+        whole = GENERATED.format(name=name, text=part).replace("\\", r"\\")
+        text, n_found = pattern.subn(whole, text)
+        if n_found != 1:
+            raise ValueError(f"README.md needs the markers of its part {name!r} exactly once")
+    return text

@@ -1,0 +1,223 @@
+"""The runner: what makes a chapter run again, what is merged, and what a failed run leaves."""
+
+import json
+import re
+import tomllib
+
+import nbformat
+import pairs
+import pytest
+import run
+import tables
+from origin import modules, origin
+
+HEADER = """---
+jupytext:
+  formats: ipynb,md:myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# A question
+
+```{code-cell} python
+:tags: [parameters]
+
+profile = "laptop"
+```
+
+```{code-cell} python
+from disentangled.mine import answer
+
+print(answer())
+experiment = "mine"
+```
+"""
+IMAGE = {"image/png": "AAAA", "text/plain": "<Figure>"}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project of one chapter, one imported module and one row."""
+    for name, text in {
+        "book/chapters/mine.md": HEADER,
+        "src/disentangled/__init__.py": "",
+        "src/disentangled/mine.py": "from .below import truth\ndef answer(): return truth\n",
+        "src/disentangled/below.py": "truth = 42\n",
+        "src/disentangled/apart.py": "unused = 1\n",
+        "book/results/mine/laptop/a.json": "{}",
+        "book/results/mine/b.json": "{}",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def md(root, monkeypatch):
+    """Its chapter, with a run that prints 42 and shows a figure in place of a kernel's."""
+
+    def execute(md):
+        notebook = pairs.read_source(md)
+        for n, cell in enumerate(notebook.cells):
+            cell.metadata["papermill"] = {"duration": n}
+            if cell.cell_type == "code":
+                cell.outputs = [nbformat.v4.new_output("display_data", dict(IMAGE))]
+        return notebook
+
+    monkeypatch.setattr(run, "execute", execute)
+    return root / "book/chapters/mine.md"
+
+
+def edit(path, old, new):
+    """Replace a text that must be there."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_pair_in_step_stays_so_after_a_clone(md, root):
+    assert pairs.fault(md, root) == "missing"
+    assert run.publish(md, root)
+    assert pairs.fault(md, root) == ""
+    assert "papermill" not in md.with_suffix(".ipynb").read_text()
+    md.touch()
+    assert pairs.fault(md, root) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "what"),
+    [
+        ("book/chapters/mine.md", "print(answer())", "print(-answer())", "code"),
+        ("book/chapters/mine.md", 'profile = "laptop"', 'profile = "paper"', "code and rows"),
+        ("src/disentangled/mine.py", "return truth", "return -truth", "code"),
+        ("src/disentangled/below.py", "42", "43", "code"),
+        ("book/results/mine/laptop/a.json", "{}", '{"value": 1}', "rows"),
+        ("book/results/mine/b.json", "{}", '{"value": 1}', "rows"),
+    ],
+)
+def test_what_makes_a_chapter_run_again(md, root, path, old, new, what):
+    run.publish(md, root)
+    edit(root / path, old, new)
+    assert pairs.fault(md, root) == f"stale: {what} changed since it ran"
+
+
+def test_what_does_not_make_a_chapter_run_again(md, root):
+    run.publish(md, root)
+    edit(root / "src/disentangled/apart.py", "1", "2")
+    (root / "book/results/mine/smoke").mkdir()
+    (root / "book/results/mine/smoke/a.json").write_text("{}")
+    (root / "book/results/mine/laptop/.lock").write_text("1")
+    assert pairs.fault(md, root) == ""
+
+
+def test_prose_is_merged_without_a_run(md, root, monkeypatch):
+    run.publish(md, root)
+    edit(md, "A question", "A better question")
+    assert pairs.fault(md, root) == "out of step"
+    monkeypatch.setattr(run, "execute", lambda md: pytest.fail("it ran"))
+    assert run.update(md, root, always=False)
+    assert pairs.fault(md, root) == ""
+    twin = pairs.read_twin(md.with_suffix(".ipynb"))
+    assert "better" in twin.cells[0].source
+    assert twin.cells[-1].outputs[0].data == IMAGE
+
+
+def test_a_failed_run_leaves_twin_and_claims_as_they_were(md, root, monkeypatch, capsys):
+    run.publish(md, root)
+    claims = root / "book/results/claims/mine.json"
+    claims.parent.mkdir(parents=True)
+    claims.write_text('{"before": 1}')
+    before = md.with_suffix(".ipynb").read_text()
+
+    def fails(md):
+        claims.write_text("{}")
+        raise run.papermill.PapermillExecutionError(
+            1, 1, "1 / 0", "ZeroDivisionError", "0", ["zero"]
+        )
+
+    monkeypatch.setattr(run, "execute", fails)
+    assert not run.update(md, root, always=True)
+    assert "zero" in capsys.readouterr().err
+    assert claims.read_text() == '{"before": 1}'
+    assert md.with_suffix(".ipynb").read_text() == before
+
+
+def test_a_check_that_was_removed_leaves_the_ledger(md, root):
+    claims = root / "book/results/claims/mine.json"
+    claims.parent.mkdir(parents=True)
+    claims.write_text('{"removed": 1}')
+    run.publish(md, root)
+    assert not claims.exists()
+
+
+def test_a_twin_that_was_edited_by_hand_is_found(md, root):
+    run.publish(md, root)
+    edit(md.with_suffix(".ipynb"), "print(answer())", "print(0)")
+    assert pairs.fault(md, root) == "stale: its cells were edited by hand"
+
+
+def test_modules_follow_imports_of_every_form(root):
+    def found(code):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        return {path.stem for path in modules(notebook, root / "src")}
+
+    chain = {"__init__", "mine", "below"}
+    assert found("from disentangled import mine") == chain
+    assert found("import disentangled.mine as m") == chain
+    assert found("def f():\n    from disentangled.mine import answer\n%time f()") == chain
+    assert found("import numpy") == set()
+
+
+def test_origin_does_not_depend_on_line_ends(md, root):
+    before = origin(pairs.read_source(md), root)
+    path = root / "src/disentangled/below.py"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert origin(pairs.read_source(md), root) == before
+
+
+def test_streams_lose_progress_and_pieces():
+    def stream(name, text):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    pieces = [
+        stream("stdout", "10 %\r20"),
+        stream("stderr", "hidden"),
+        stream("stdout", " %\rdone\n"),
+    ]
+    (kept,) = pairs.tidy_outputs(pieces)
+    assert (kept.name, kept.text) == ("stdout", "done\n")
+    assert pairs.tidy_outputs([stream("stdout", "10 %\r")]) == []
+
+
+def test_ids_depend_on_content_alone():
+    def notebook(ids):
+        state = {old: {"state": {"layout": f"IPY_MODEL_{ids[0]}"}} for old in ids}
+        cells = [nbformat.v4.new_markdown_cell("same"), nbformat.v4.new_markdown_cell("same")]
+        widgets = {pairs.WIDGET_STATE: {"state": state}}
+        return pairs.tidy(nbformat.v4.new_notebook(cells=cells, metadata={"widgets": widgets}))
+
+    one, two = notebook(["a" * 32, "b" * 32]), notebook(["c" * 32, "d" * 32])
+    assert one == two
+    first, second = one.metadata.widgets[pairs.WIDGET_STATE].state
+    assert first != second
+    assert first in json.dumps(one.metadata.widgets[pairs.WIDGET_STATE].state[second])
+    assert one.cells[0].id != one.cells[1].id
+
+
+@pytest.mark.parametrize("url", ["", "https://example.org/owner/name"])
+def test_buttons_wait_for_the_address(tmp_path, url):
+    pyproject = (run.ROOT / "pyproject.toml").read_text()
+    pyproject = re.sub(r'^repository = ".*"', f'repository = "{url}"', pyproject, flags=re.M)
+    (tmp_path / "pyproject.toml").write_text(pyproject)
+    assert tomllib.loads(pyproject)["tool"]["disentangled"]["repository"] == url
+    (tmp_path / "_config.yml").write_text((run.ROOT / "_config.yml").read_text())
+    config = run.settings(tmp_path, tmp_path)
+    assert config["html"]["use_edit_page_button"] is bool(url)
+    assert bool(config["launch_buttons"]["binderhub_url"]) is bool(url)
+    assert bool(tables.badges(tmp_path)) is bool(url)
+    if url:
+        assert config["sphinx"]["config"]["html_context"]["edit_page_url_template"].startswith(url)
