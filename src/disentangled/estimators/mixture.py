@@ -19,22 +19,23 @@ that of all wider ones.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-REACH = 6.5           # standard deviations; the mass beyond is 8e-11
-RESOLUTION = 5.0      # grid points a standard deviation
-LOG_STEP = 0.06       # between the nodes, in log standard deviation
-LONGEST = 2**18       # grid points of a line whose components differ much in scale
-OCTAVE = 12           # nodes that share a grid
-ROUNDING = 1e-13      # of the FFT, relative to the peak of the density
-CUTOFF = 8.6          # frequencies beyond, in 1/s, are damped below rounding
+REACH = 6.5  # standard deviations; the mass beyond is 8e-11
+RESOLUTION = 5.0  # grid points a standard deviation
+LOG_STEP = 0.06  # between the nodes, in log standard deviation
+LONGEST = 2**18  # grid points of a line whose components differ much in scale
+OCTAVE = 12  # nodes that share a grid
+ROUNDING = 1e-13  # of the FFT, relative to the peak of the density
+CUTOFF = 8.6  # frequencies beyond, in 1/s, are damped below rounding
 
 
 class Mixture:
@@ -43,28 +44,39 @@ class Mixture:
     Args:
         mean, scale: (N,) finite, scale in standard deviations, all above 0.
 
-    Raises: ValueError when a scale is not above 0: such a code has no density.
+    Raises: ValueError on other shapes, on NaN, on a scale that is not above 0: such a code has
+    no density.
     """
 
-    def __init__(self, mean: Floats, scale: Floats) -> None:
+    def __init__(self, mean: ArrayLike, scale: ArrayLike) -> None:
+        mean, scale = np.asarray(mean, np.float64), np.asarray(scale, np.float64)
+        if mean.ndim != 1 or mean.shape != scale.shape or not len(mean):
+            raise ValueError(
+                f"mean and scale must both be (N,), got shapes {mean.shape} and {scale.shape}"
+            )
         narrowest = float(scale.min())
         if not (np.isfinite(mean).all() and np.isfinite(scale).all() and narrowest > 0):
-            raise ValueError(f"mean and scale must be finite and scale above 0, the smallest "
-                             f"scale is {narrowest}: a code without noise has no density")
+            raise ValueError(
+                f"mean and scale must be finite and scale above 0, the smallest "
+                f"scale is {narrowest}: a code without noise has no density"
+            )
         depth = np.log(scale / narrowest) / LOG_STEP
-        cell = np.maximum(np.rint(depth) - 1, 0).astype(np.int16)        # the first of 3 nodes
+        cell = np.maximum(np.rint(depth) - 1, 0).astype(np.int16)  # the first of 3 nodes
         # Everything below is in the order of the cells, so that a range of cells is a slice.
         self._order = np.argsort(cell, kind="stable")
         self._cell = cell[self._order].astype(np.int64)
         n_cells = int(self._cell[-1]) + 1
         self._bound = np.searchsorted(self._cell, np.arange(n_cells + 1))
         self._sigma = narrowest * np.exp(LOG_STEP * np.arange(n_cells + 2))
-        self._shares = _shares(depth[self._order] - self._cell)                        # (3, N)
+        self._shares = _shares(depth[self._order] - self._cell)  # (3, N)
         low, high = (mean - REACH * scale)[self._order], (mean + REACH * scale)[self._order]
         self._origin = float(low.min())
         self._width = 1.001 * float(high.max() - self._origin)
-        self._mean, self._low, self._high = (mean[self._order] - self._origin,
-                                             low - self._origin, high - self._origin)
+        self._mean, self._low, self._high = (
+            mean[self._order] - self._origin,
+            low - self._origin,
+            high - self._origin,
+        )
         self._left_to_right = np.argsort(low)
 
     def entropies(self, labels: Labels | None = None) -> Floats:
@@ -73,13 +85,15 @@ class Mixture:
         Args:
             labels: (N,), each of 0 .. V-1 at least once; None puts all components in one.
 
-        **Error**: high by less than 3e-5 nats, measured against quadrature on 1 to 1,000
-        components with scales from 1e-6 to 1 (most below 1e-5); the bias is of one sign and so
-        partly leaves differences of entropies.
+        **Error**: of the grid, within 6e-5 nats of quadrature for 1 to 60 components whose
+        scales differ by up to 20 times (on average high by 3e-6), within 2e-5 from 60 on,
+        shrinking as components are added; scales may go down to 1e-10 of the spread of means.
         """
-        label = np.zeros(len(self._mean), np.int64) if labels is None else labels[self._order]
-        total = np.zeros(int(label.max()) + 1)
-        lines = self._lines(label, 0, len(self._bound) - 1)
+        if labels is None:
+            lines, total = self._whole, np.zeros(1)
+        else:
+            lines = self._lines(labels[self._order], 0, len(self._bound) - 1)
+            total = np.zeros(int(labels.max()) + 1)
         for i, line in enumerate(lines):
             wide = np.zeros(len(line.density))
             if i:
@@ -93,16 +107,23 @@ class Mixture:
         """Log-density at points x (M,) in nats, (M,).
 
         Where the density is under 1e-7 of its peak, the components are summed one by one.
+
+        **Error**: within 3e-4 nats at draws from 3,000 components, 1e-6 on average over draws;
+        up to 1e-2 in the far tail of a single narrow component.
         """
-        lines = self._lines(np.zeros(len(self._mean), np.int64), 0, len(self._bound) - 1)
-        density = np.sum([line.at(x - self._origin) for line in lines], axis=0)
-        far = density < 1e-7 * max(line.density.max() for line in lines)
+        density = np.sum([line.at(x - self._origin) for line in self._whole], axis=0)
+        far = density < 1e-7 * max(line.density.max() for line in self._whole)
         log_density: Floats = np.log(np.where(far, 1.0, density))
         scale = (self._high - self._low) / (2 * REACH)
         for i in np.flatnonzero(far):
             each = -0.5 * ((x[i] - self._origin - self._mean) / scale) ** 2 - np.log(scale)
             log_density[i] = np.logaddexp.reduce(each) - np.log(len(each) * np.sqrt(2 * np.pi))
         return log_density
+
+    @cached_property
+    def _whole(self) -> list[_Line]:
+        """Lines of all components under one label."""
+        return self._lines(np.zeros(len(self._mean), np.int64), 0, len(self._bound) - 1)
 
     def _lines(self, label: Labels, first: int, last: int) -> list[_Line]:
         """Lines from the widest components to the narrowest; of cells first .. last - 1."""
@@ -114,7 +135,7 @@ class Mixture:
             order = order[(order >= part.start) & (order < part.stop)] - part.start
         own = label[part]
         if own.any():
-            short = own[order].astype(np.min_scalar_type(own.max()))   # small integers sort faster
+            short = own[order].astype(np.min_scalar_type(own.max()))  # small integers sort faster
             order = order[np.argsort(short, kind="stable")]
         left = self._width * own[order]
 
@@ -151,9 +172,9 @@ class Mixture:
             part = slice(self._bound[begin], self._bound[end])
             if part.start == part.stop:
                 continue
-            sigma = self._sigma[begin:end + 2, None]
+            sigma = self._sigma[begin : end + 2, None]
             n_points = next_fast_len(int(np.ceil(period * RESOLUTION / sigma[0, 0])), real=True)
-            here = place[part.start - self._bound[first]:part.stop - self._bound[first]]
+            here = place[part.start - self._bound[first] : part.stop - self._bound[first]]
             point, weight = _stencil(here * (n_points / period))
             point += (self._cell[part] - begin) * n_points
             masses = np.zeros(len(sigma) * n_points)
@@ -170,18 +191,19 @@ class Mixture:
 class _Line(NamedTuple):
     """A density on a grid over segments that are laid end to end."""
 
-    start: Floats        # (segments,) coordinate of a segment's left end
-    offset: Floats       # (segments,) its place on the line
-    length: Floats       # (segments,)
+    start: Floats  # (segments,) coordinate of a segment's left end
+    offset: Floats  # (segments,) its place on the line
+    length: Floats  # (segments,)
     step: float
-    density: Floats      # (G,)
-    label: Labels        # (G,)
+    density: Floats  # (G,)
+    label: Labels  # (G,)
 
     def coordinates(self) -> Floats:
         """Coordinate of every grid point, (G,)."""
-        place = self.step * np.arange(len(self.density))
-        return place + np.repeat(self.start - self.offset,
-                                 np.diff(np.searchsorted(place, self.offset), append=len(place)))
+        place: Floats = np.arange(len(self.density), dtype=np.float64) * self.step
+        begin = np.searchsorted(place, self.offset)
+        place += np.repeat(self.start - self.offset, np.diff(begin, append=len(place)))
+        return place
 
     def at(self, x: Floats) -> Floats:
         """Density at coordinates x, 0 outside all segments."""
@@ -192,16 +214,21 @@ class _Line(NamedTuple):
         floor = ROUNDING * self.density.max()
         log_density = np.log(np.maximum(self.density.take(point, mode="clip"), floor))
         density: Floats = np.exp((weight * log_density).sum(0))
-        return np.where(inside, density, 0.0)
+        density[~inside] = 0.0
+        return density
 
 
 def _shares(depth: Floats) -> Floats:
     """Weights (3, N) of nodes 0, 1, 2 under which s², and s⁴, s = exp(LOG_STEP depth), agree."""
     r = np.exp(2 * LOG_STEP)
     v = np.exp(2 * LOG_STEP * depth)
-    return np.stack([(v - r) * (v - r * r) / ((1 - r) * (1 - r * r)),
-                     (v - 1) * (v - r * r) / ((r - 1) * (r - r * r)),
-                     (v - 1) * (v - r) / ((r * r - 1) * (r * r - r))])
+    return np.stack(
+        [
+            (v - r) * (v - r * r) / ((1 - r) * (1 - r * r)),
+            (v - 1) * (v - r * r) / ((r - 1) * (r - r * r)),
+            (v - 1) * (v - r) / ((r * r - 1) * (r * r - r)),
+        ]
+    )
 
 
 def _stencil(place: Floats) -> tuple[Labels, Floats]:

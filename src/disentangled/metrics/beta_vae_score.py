@@ -13,8 +13,15 @@ from disentangled.metrics.holding import Holding
 from disentangled.types import Score
 
 
-def beta_vae_score(codes: Any, factors: Any, *, generator: torch.Generator, n_train: int = 10_000,
-                   n_eval: int = 5_000, batch: int = 64) -> Score:
+def beta_vae_score(
+    codes: Any,
+    factors: Any,
+    *,
+    generator: torch.Generator,
+    n_train: int = 10_000,
+    n_eval: int = 5_000,
+    batch: int = 64,
+) -> Score:
     r"""Accuracy of a linear classifier on mean |z - z'| over pairs that share one factor.
 
     A point is made so: draw a factor k, and `batch` pairs of images, each pair with the same

@@ -15,9 +15,16 @@ PRUNE_THRESHOLD = 0.05
 """Axes whose standard deviation over the data is below this are dead and cast no vote."""
 
 
-def factor_vae_score(codes: Any, factors: Any, *, generator: torch.Generator,
-                     n_train: int = 10_000, n_eval: int = 5_000, batch: int = 64,
-                     prune_threshold: float = PRUNE_THRESHOLD) -> Score:
+def factor_vae_score(
+    codes: Any,
+    factors: Any,
+    *,
+    generator: torch.Generator,
+    n_train: int = 10_000,
+    n_eval: int = 5_000,
+    batch: int = 64,
+    prune_threshold: float = PRUNE_THRESHOLD,
+) -> Score:
     r"""Accuracy of a majority vote on the axis of least normalised variance.
 
     A vote is cast so: draw a factor k and a value of it, then `batch` images with that value;
@@ -51,10 +58,12 @@ def factor_vae_score(codes: Any, factors: Any, *, generator: torch.Generator,
 
     variance = code.var(0, ddof=1)
     active = np.sqrt(variance) >= prune_threshold
-    votes = np.zeros((2, n_axes, n_factors), np.int64)               # training, evaluation
+    votes = np.zeros((2, n_axes, n_factors), np.int64)  # training, evaluation
     if not active.any():
-        return Score(0.0, {"votes": votes[0], "active": active, "train_accuracy": 0.0,
-                           "chance": 1 / n_factors})
+        return Score(
+            0.0,
+            {"votes": votes[0], "active": active, "train_accuracy": 0.0, "chance": 1 / n_factors},
+        )
 
     holding = Holding(known)
     live = np.flatnonzero(active)
@@ -70,8 +79,14 @@ def factor_vae_score(codes: Any, factors: Any, *, generator: torch.Generator,
             for judged, part in enumerate((block < n_train, block >= n_train)):
                 votes[judged, :, k] += np.bincount(winner[part], minlength=n_axes)
 
-    chosen = votes[0].argmax(1)                                                    # (D,)
+    chosen = votes[0].argmax(1)  # (D,)
     right = votes[:, np.arange(n_axes), chosen].sum(1)
-    return Score(float(right[1] / n_eval),
-                 {"votes": votes[0], "active": active, "chance": 1 / n_factors,
-                  "train_accuracy": float(right[0] / n_train)})
+    return Score(
+        float(right[1] / n_eval),
+        {
+            "votes": votes[0],
+            "active": active,
+            "chance": 1 / n_factors,
+            "train_accuracy": float(right[0] / n_train),
+        },
+    )

@@ -31,8 +31,10 @@ def codes(values: Any, name: str = "codes") -> Floats:
     if not finite.all():
         axis = int(np.argmin(finite.all(axis=0)))
         bad = int((~finite[:, axis]).sum())
-        raise ValueError(f"{name} must be finite, but axis {axis} holds {bad} NaN or infinite "
-                         f"values of {len(code)}: the model diverged, or logvar overflowed")
+        raise ValueError(
+            f"{name} must be finite, but axis {axis} holds {bad} NaN or infinite "
+            f"values of {len(code)}: the model diverged, or logvar overflowed"
+        )
     return code
 
 
@@ -40,7 +42,7 @@ class Factors(NamedTuple):
     """Discrete factors: labels (N, K), each 0 .. V_k - 1, and how often each value occurs."""
 
     labels: Labels
-    counts: list[Labels]              # K arrays (V_k,)
+    counts: list[Labels]  # K arrays (V_k,)
 
     def entropies(self) -> Floats:
         """Empirical entropy of every factor, (K,), nats."""
@@ -61,8 +63,10 @@ def factors(values: Any, n: int, names: Sequence[str] | None = None) -> Factors:
     if len(table) != n:
         raise ValueError(f"codes and factors must have as many rows, got {n} and {len(table)}")
     if names is not None and len(names) != table.shape[1]:
-        raise ValueError(f"factor_names must have one name a column of factors, got "
-                         f"{len(names)} names for {table.shape[1]} columns")
+        raise ValueError(
+            f"factor_names must have one name a column of factors, got "
+            f"{len(names)} names for {table.shape[1]} columns"
+        )
     is_float = np.issubdtype(table.dtype, np.floating)
     labels = np.empty(table.shape, np.int64)
     counts = []
@@ -72,10 +76,14 @@ def factors(values: Any, n: int, names: Sequence[str] | None = None) -> Factors:
             raise ValueError(f"{called} holds NaN or infinite values")
         _, labels[:, k], count = np.unique(column, return_inverse=True, return_counts=True)
         if len(count) == 1:
-            raise ValueError(f"{called} is constant: its entropy is 0 and no score is defined; "
-                             f"leave this column out")
+            raise ValueError(
+                f"{called} is constant: its entropy is 0 and no score is defined; "
+                f"leave this column out"
+            )
         if is_float and len(count) == n:
-            raise ValueError(f"{called} never repeats a value, it looks continuous: metrics "
-                             f"need discrete factors, so bin it first")
+            raise ValueError(
+                f"{called} never repeats a value, it looks continuous: metrics "
+                f"need discrete factors, so bin it first"
+            )
         counts.append(count.astype(np.int64))
     return Factors(labels, counts)

@@ -42,7 +42,7 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
     labels, counts = known = inputs.factors(factors, len(code))
     n, n_axes = code.shape
 
-    edges = np.linspace(code.min(0), code.max(0), n_bins + 1)[:-1]                 # (bins, D)
+    edges = np.linspace(code.min(0), code.max(0), n_bins + 1)[:-1]  # (bins, D)
     cell = np.empty((n, n_axes), np.int64)
     for axis in range(n_axes):
         binned = np.searchsorted(edges[:, axis], code[:, axis], side="right") - 1
@@ -52,14 +52,16 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
     for k, count in enumerate(counts):
         index = cell + n_bins * n_axes * labels[:, k, None]
         table = np.bincount(index.ravel(), minlength=len(count) * n_axes * n_bins)
-        p = table.reshape(len(count), n_axes, n_bins) / n                          # (V, D, bins)
+        p = table.reshape(len(count), n_axes, n_bins) / n  # (V, D, bins)
         independent = p.sum(2, keepdims=True) * p.sum(0, keepdims=True)
         ratio = np.divide(p, independent, out=np.ones_like(p), where=p > 0)
         information[k] = (p * np.log(ratio)).sum((0, 2))
     entropy = known.entropies()
     gap = gaps(information, entropy)
-    return Score(float(gap.mean()), {"mutual_information": information, "gap": gap,
-                                     "factor_entropy": entropy})
+    return Score(
+        float(gap.mean()),
+        {"mutual_information": information, "gap": gap, "factor_entropy": entropy},
+    )
 
 
 def gaps(information: inputs.Floats, entropy: inputs.Floats) -> inputs.Floats:

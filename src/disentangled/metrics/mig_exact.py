@@ -13,8 +13,14 @@ from disentangled.metrics.mig import gaps
 from disentangled.types import Score
 
 
-def mig_exact(mean: Any, logvar: Any, factors: Any, *, factor_names: Sequence[str] | None = None,
-              subset: Sequence[str] | Sequence[int] | None = None) -> Score:
+def mig_exact(
+    mean: Any,
+    logvar: Any,
+    factors: Any,
+    *,
+    factor_names: Sequence[str] | None = None,
+    subset: Sequence[str] | Sequence[int] | None = None,
+) -> Score:
     r"""Mutual information gap, codes sampled from q(z|x), no histogram (Chen et al. 2018).
 
         I(z_j; v_k) = H(z_j) - Σ_v p(v_k = v) H(z_j | v_k = v)
@@ -46,8 +52,9 @@ def mig_exact(mean: Any, logvar: Any, factors: Any, *, factor_names: Sequence[st
     means = inputs.codes(mean, "mean")
     log_variances = inputs.codes(logvar, "logvar")
     if means.shape != log_variances.shape:
-        raise ValueError(f"mean and logvar must have one shape, got {means.shape} and "
-                         f"{log_variances.shape}")
+        raise ValueError(
+            f"mean and logvar must have one shape, got {means.shape} and {log_variances.shape}"
+        )
     columns, names = _columns(inputs.array(factors), factor_names, subset)
     labels, counts = known = inputs.factors(columns, len(means), names)
 
@@ -61,14 +68,22 @@ def mig_exact(mean: Any, logvar: Any, factors: Any, *, factor_names: Sequence[st
             given = count @ code.entropies(labels[:, k]) / len(means)
             information[k, axis] = entropy[axis] - given
     factor_entropy = known.entropies()
-    information = np.clip(information, 0.0, factor_entropy[:, None])    # of the grid's error
+    information = np.clip(information, 0.0, factor_entropy[:, None])  # of the grid's error
     gap = gaps(information, factor_entropy)
-    return Score(float(gap.mean()), {"mutual_information": information, "gap": gap,
-                                     "entropy": entropy, "factor_entropy": factor_entropy})
+    return Score(
+        float(gap.mean()),
+        {
+            "mutual_information": information,
+            "gap": gap,
+            "entropy": entropy,
+            "factor_entropy": factor_entropy,
+        },
+    )
 
 
-def _columns(factors: Any, names: Sequence[str] | None,
-             subset: Sequence[str] | Sequence[int] | None) -> tuple[Any, Sequence[str] | None]:
+def _columns(
+    factors: Any, names: Sequence[str] | None, subset: Sequence[str] | Sequence[int] | None
+) -> tuple[Any, Sequence[str] | None]:
     """The columns of `factors` that subset names, with their names."""
     if subset is None:
         return factors, names
@@ -77,8 +92,10 @@ def _columns(factors: Any, names: Sequence[str] | None,
     for wanted in subset:
         if isinstance(wanted, str):
             if names is None or wanted not in names:
-                raise ValueError(f"subset asks for the factor {wanted!r}, factor_names are "
-                                 f"{None if names is None else list(names)}")
+                raise ValueError(
+                    f"subset asks for the factor {wanted!r}, factor_names are "
+                    f"{None if names is None else list(names)}"
+                )
             index.append(list(names).index(wanted))
         elif 0 <= wanted < width:
             index.append(int(wanted))
