@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pooch
 import requests
+from tqdm import tqdm
 
 
 class RemoteFile(NamedTuple):
@@ -57,17 +59,29 @@ def fetch(file: RemoteFile, folder: Path, *, timeout: float = 30.0, progress: bo
     path = folder / file.name
     if path.is_file() and pooch.file_hash(str(path)) == file.sha256:
         return path
-    partial = folder / ".partial"
-    shutil.rmtree(partial, ignore_errors=True)
+    aside = folder / ".partial"
+    shutil.rmtree(aside, ignore_errors=True)
     try:
-        _download(file, partial, timeout, progress)
-        (partial / file.name).replace(path)
+        _download(file, aside, timeout, progress)
+        (aside / file.name).replace(path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
     return path
 
 
+def _stream(url: str, output: str, _: Any, *, timeout: float, progress: bool) -> None:
+    """Like pooch's own downloader, but the connection is closed when it breaks, too."""
+    with requests.get(url, stream=True, timeout=timeout) as response, open(output, "wb") as file:
+        response.raise_for_status()
+        total = int(response.headers.get("Content-Length", 0)) or None
+        with tqdm(total=total, unit="B", unit_scale=True, disable=not progress) as bar:
+            for chunk in response.iter_content(1 << 16):
+                file.write(chunk)
+                bar.update(len(chunk))
+
+
 def _download(file: RemoteFile, folder: Path, timeout: float, progress: bool) -> None:
+    pooch.get_logger().setLevel("WARNING")  # it would announce the name inside .partial/
     for attempt in range(1, ATTEMPTS + 1):
         try:
             pooch.retrieve(
@@ -75,7 +89,7 @@ def _download(file: RemoteFile, folder: Path, timeout: float, progress: bool) ->
                 known_hash=f"sha256:{file.sha256}",
                 fname=file.name,
                 path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=progress, timeout=timeout),
+                downloader=partial(_stream, timeout=timeout, progress=progress),
             )
             return
         except requests.RequestException as error:
