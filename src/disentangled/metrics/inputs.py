@@ -14,8 +14,10 @@ Labels = NDArray[np.int64]
 
 
 def array(values: Any) -> NDArray[Any]:
-    """Anything `torch.as_tensor` accepts, as an array on the CPU; bfloat16 becomes float32."""
-    tensor = torch.as_tensor(values).detach().cpu()
+    """Tensors (of any device, dtype and graph), arrays and nested lists as an array."""
+    if not isinstance(values, torch.Tensor):
+        return np.asarray(values)
+    tensor = values.detach().cpu()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 

@@ -87,6 +87,8 @@ def _columns(
     """The columns of `factors` that subset names, with their names."""
     if subset is None:
         return factors, names
+    if not len(subset):
+        raise ValueError("subset names no factor: name at least one, or pass None for all")
     width = factors.shape[1] if factors.ndim == 2 else 0
     index = []
     for wanted in subset:
