@@ -1,8 +1,6 @@
 """The renderer against known areas, symmetries and layout; the real images where there are any."""
 
-import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,7 +21,6 @@ from disentangled.data.dsprites_layout import (
 from disentangled.data.dsprites_rerender import blocks, render
 from disentangled.data.images import pool
 
-AGREEMENT = Path(__file__).parents[1] / "book" / "results" / "data_sets" / "agreement.json"
 CORNERS = torch.tensor([0.0, 1.0], dtype=torch.float64)
 CENTRE = torch.tensor([0.5], dtype=torch.float64)
 
@@ -157,8 +154,10 @@ def test_grid_of_46080(grid: data.FactorData) -> None:
     assert COARSE.official_index()[index] == flat_index(torch.tensor([2, 4, 12, 6, 28]))
 
 
-def test_fourteen_small_ellipses_have_a_double(grid: data.FactorData) -> None:
-    """As on the real grid: half a step short of half a turn, some smallest ellipses coincide."""
+@pytest.mark.parametrize("name", ["grid", "real_grid"])
+def test_fourteen_small_ellipses_have_a_double(name: str, request: pytest.FixtureRequest) -> None:
+    """Half a step off half a turn some of the smallest ellipses coincide, real or rendered."""
+    grid = request.getfixturevalue(name)
     bits = data.PackedImages.pack(grid.images).bits
     _, scene, counts = bits.unique(dim=0, return_inverse=True, return_counts=True)
     assert (counts.max(), len(counts)) == (2, 46_080 - 14)
@@ -217,7 +216,7 @@ def test_unknown_names_are_errors_that_list_the_known() -> None:
 def test_agreement_with_the_real_grid(
     grid: data.FactorData, real_grid: data.FactorData, shape: int
 ) -> None:
-    rows = json.loads(AGREEMENT.read_text("utf-8"))
+    rows = calibration.stated_agreement()
     stated = next(r for r in rows if r["shape"] == SHAPES[shape] and r["on_coarse_grid"])
     assert torch.equal(real_grid.factors, grid.factors)
     members = grid.factors[:, 0] == shape
@@ -233,7 +232,7 @@ def test_agreement_with_real_images_off_the_grid() -> None:
     subset = real("dsprites_subset")
     stated = {
         r["shape"]: r["exact_share"]
-        for r in json.loads(AGREEMENT.read_text("utf-8"))
+        for r in calibration.stated_agreement()
         if not r["on_coarse_grid"]
     }
     off_grid = (subset.factors[:, 2:] % torch.tensor([4, 2, 2]) != 0).any(1).nonzero().squeeze(1)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from disentangled.data import calibration, download
-from disentangled.data.files import checkout, download_folder
+from disentangled.data.files import download_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def _download(root: Path | None, _out: Path | None) -> None:
 
 def _agreement(root: Path | None, out: Path | None) -> None:
     rows = calibration.measure_agreement(root)
-    path = out or checkout() / "book" / "results" / "data_sets" / "agreement.json"
+    path = out or calibration.agreement_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     print(f"{path}: {len(rows)} rows")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 from collections.abc import Iterable
 from os import PathLike
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -29,6 +31,7 @@ from disentangled.data.dsprites_layout import (
 )
 from disentangled.data.dsprites_rerender import heart_polar, turned_back
 from disentangled.data.factor_data import FactorData
+from disentangled.data.files import checkout
 
 N_ANGLES = 1200
 OUTLINE_HEAD = """\
@@ -107,6 +110,16 @@ def measure_agreement(root: str | PathLike[str] | None = None) -> list[Agreement
         with contextlib.suppress(FileNotFoundError):
             real_sets.append(dsprites.load_subset(root, NATIVE_SIZE))
     return agreement(real_sets, dsprites_rerender.load_full(None, NATIVE_SIZE))
+
+
+def agreement_file() -> Path:
+    """Where the measured agreement is kept, for readers without the real images."""
+    return checkout() / "book" / "results" / "data_sets" / "agreement.json"
+
+
+def stated_agreement() -> list[Agreement]:
+    """The agreement as measured with `python -m disentangled.data agreement`."""
+    return json.loads(agreement_file().read_text("utf-8"))
 
 
 def fit_heart_outline(root: str | PathLike[str] | None = None) -> Tensor:
