@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,6 +31,15 @@ PARTS = {
     "axis_kl": (r"$\sum_j KL(q(z_j)\,\Vert\,p(z_j))$", COLOURS["green"]),
 }
 """Label and colour of each part of the KL term, the same in every figure."""
+
+SCHEMES = {
+    "naive": ("naive", COLOURS["blue"], "-"),
+    "mws": ("mws (eq. 3)", COLOURS["vermilion"], "-"),
+    "mss": ("mss", COLOURS["green"], "-"),
+    "mss_released": ("mss, as released", COLOURS["sky"], "--"),
+    "uniform": ("uniform", COLOURS["orange"], "--"),
+}
+"""Label, colour and line of each minibatch estimate of q(z), the same in every figure."""
 
 STYLE = {
     "figure.facecolor": "white",
@@ -87,7 +97,11 @@ def png(figure: Figure, *, colours: int = 64) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, facecolor="white")
     plt.close(figure)
-    picture = Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    picture = (
+        Image.open(buffer)
+        .convert("RGB")
+        .quantize(colours, method=Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
+    )
     packed = io.BytesIO()
     picture.save(packed, format="png", optimize=True)
     return packed.getvalue()
@@ -106,3 +120,40 @@ def heatmap(
     for (i, j), value in np.ndenumerate(matrix):
         shade = "white" if value > 0.75 * top else COLOURS["black"]
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=9)
+
+
+def image_grid(
+    rows: Mapping[str, ArrayLike], *, columns: Sequence[str] = (), width: float = 8.0
+) -> Figure:
+    """Rows of pictures, each named at its left; blank where a row is shorter than the others.
+
+    Args:
+        rows: name -> images (n, C, H, W), uint8 or floats in [0, 1], C one or three; rows may
+            differ in size.
+        columns: titles above the pictures.
+        width: width of the figure in inches.
+    """
+    pictures = {name: _displayable(images) for name, images in rows.items()}
+    n_columns = max(len(images) for images in pictures.values())
+    side = width / (n_columns + 1)
+    figure, panels = plt.subplots(
+        len(pictures), n_columns, figsize=(width, side * (len(pictures) + 0.3)), squeeze=False
+    )
+    for line, (name, images) in zip(panels, pictures.items(), strict=True):
+        for axes, image in zip(line, images, strict=False):
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        for axes in line:
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6)
+    for axes, title in zip(panels[0], columns, strict=False):
+        axes.set_title(title, fontsize=8, loc="center")
+    return figure
+
+
+def _displayable(images: ArrayLike) -> np.ndarray:
+    """Images (n, C, H, W) as (n, H, W) or (n, H, W, 3), floats from 0 to 1."""
+    pixels = np.asarray(images)
+    if pixels.dtype == np.uint8:
+        pixels = pixels / 255
+    return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)

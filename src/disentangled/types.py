@@ -12,7 +12,7 @@ class Batch(NamedTuple):
 
     x: Tensor
     factors: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nothing here calls
 
 
 class Code(NamedTuple):

@@ -18,10 +18,14 @@ Shape = tuple[int, int, int]
 
 
 class Net(NamedTuple):
-    """Builders of an encoder and a decoder: each takes an image shape (C, H, W) and n_axes."""
+    """Builders of an encoder and a decoder: each takes an image shape (C, H, W) and n_axes.
+
+    method_version is raised by hand when a change moves numbers; part of a run's id.
+    """
 
     encoder: Callable[[Shape, int], nn.Module]
     decoder: Callable[[Shape, int], nn.Module]
+    method_version: int = 1
 
 
 NETS: dict[str, Net] = {

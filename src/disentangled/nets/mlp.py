@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import nn
 
@@ -12,7 +13,7 @@ from disentangled.nets.heads import Posterior
 def perceptron(widths: list[int], activation: type[nn.Module]) -> list[nn.Module]:
     """Linear layers between the widths, each followed by the activation."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), activation()]
     return layers
 

@@ -1,0 +1,27 @@
+"""Experiments: what varies, on what data, at which size. They declare; `sweeps` trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from disentangled.experiments import beta_tcvae
+from disentangled.experiments.setting import PROFILES, Setting
+from disentangled.runs import known
+
+EXPERIMENTS: dict[str, Callable[[str], list[Setting]]] = {
+    "beta_tcvae": beta_tcvae.settings,
+}
+
+
+def settings(experiment: str, profile: str) -> list[Setting]:
+    """All settings of an experiment under a profile.
+
+    Raises:
+        ValueError: an unknown experiment or profile; the message lists the valid ones.
+    """
+    known("experiment", experiment, EXPERIMENTS)
+    known("profile", profile, PROFILES)
+    return EXPERIMENTS[experiment](profile)
+
+
+__all__ = ["EXPERIMENTS", "PROFILES", "Setting", "settings"]

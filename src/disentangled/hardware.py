@@ -1,0 +1,153 @@
+"""Where a run trains: device, precision, memory, and how many seeds stand in one stack."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from disentangled.nets import CRITICS, NETS
+from disentangled.objectives import OBJECTIVES
+from disentangled.runs import Run
+
+BYTES = 4  # float32
+COPIES_OF_PARAMETERS = 4  # value, gradient, and Adam's two moments
+COPIES_OF_ACTIVATIONS = 3  # kept for the backward pass, its gradient, and one temporary
+BACKWARD = 2  # a backward pass costs twice the multiplications of its forward pass
+
+CPU_BUDGET = 4 * 2**30
+"""Bytes that a stack may take on a CPU."""
+
+GPU_SHARE = 0.8
+"""Share of the GPU's free memory that a stack may take."""
+
+TRAINING_SHARE = 0.25
+"""Share of the rate of large matrix products that a stack of small nets was seen to reach."""
+
+IN_TURN_ON_CPU = 3e8
+"""Multiply-adds per image and forward pass above which a CPU trains seeds one after the other.
+
+Stacked convolutions become grouped ones, slower on a CPU than plain ones one after the other:
+measured 0.8 times the speed at 64 x 64, against 1.5 times for a stack of small perceptrons.
+"""
+
+
+def default_device() -> torch.device:
+    """The first GPU, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """device to train on; compile the step by `torch.compile`; bytes a stack may take."""
+
+    device: torch.device = field(default_factory=default_device)
+    compile: bool = False
+    memory: int | None = None
+
+    def autocast(self, precision: str) -> contextlib.AbstractContextManager[None]:
+        """bf16 autocast, or nothing for fp32."""
+        if precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def budget(self) -> int:
+        """Bytes that a stack may take."""
+        if self.memory is not None:
+            return self.memory
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            return int(GPU_SHARE * free)
+        return CPU_BUDGET
+
+
+def _nets(run: Run, shape: tuple[int, int, int]) -> dict[str, nn.Module]:
+    with torch.device("meta"):
+        nets = {
+            "encoder": NETS[run.net].encoder(shape, run.n_axes),
+            "decoder": NETS[run.net].decoder(shape, run.n_axes),
+        }
+        if run.critic:
+            nets["critic"] = CRITICS[run.critic](run.n_axes)
+    return nets
+
+
+def _inputs(run: Run, shape: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:
+    code = (run.batch, run.n_axes)
+    return {"encoder": (run.batch, *shape), "decoder": code, "critic": code}
+
+
+def flops_per_step(run: Run, shape: tuple[int, int, int]) -> int:
+    """Floating-point operations of one training step of one seed, counted by torch on the nets.
+
+    Matrix products and convolutions only, forward and backward; (B, B, D) estimates, pixels and
+    the optimiser come on top. FactorVAE: the autoencoder's pass through the critic, the
+    critic's own over joint and permuted codes, and the encoder's over the second batch.
+    """
+    forward = {}
+    for name, net in _nets(run, shape).items():
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            net(torch.empty(_inputs(run, shape)[name], device="meta"))
+        forward[name] = counter.get_total_flops()
+    total = (1 + BACKWARD) * (forward["encoder"] + forward["decoder"])
+    if run.critic:
+        total += 2 * forward["critic"] + (1 + BACKWARD) * 2 * forward["critic"]
+        total += forward["encoder"] if OBJECTIVES[run.objective].second_batch else 0
+    return int(total)
+
+
+def bytes_per_seed(run: Run, shape: tuple[int, int, int]) -> int:
+    """Estimate of the memory that one seed of a stack takes in training."""
+    parameters = activations = 0
+    for name, net in _nets(run, shape).items():
+        parameters += sum(p.numel() for p in net.parameters())
+        sizes: list[int] = []
+        for layer in net.modules():
+            if not list(layer.children()):
+                layer.register_forward_hook(lambda _m, _i, out, s=sizes: s.append(out.numel()))
+        net(torch.empty(_inputs(run, shape)[name], device="meta"))
+        activations += sum(sizes)
+    pairs = run.batch**2 * run.n_axes  # the (B, B, D) tensor of the minibatch estimates
+    return BYTES * (
+        COPIES_OF_PARAMETERS * parameters + COPIES_OF_ACTIVATIONS * (activations + pairs)
+    )
+
+
+def groups(
+    run: Run, seeds: Sequence[int], shape: tuple[int, int, int], hardware: Hardware
+) -> list[list[int]]:
+    """Split the seeds into stacks that fit the memory budget, as even as can be.
+
+    A CPU trains large nets in turn (see `IN_TURN_ON_CPU`).
+    """
+    most = max(1, hardware.budget() // bytes_per_seed(run, shape))
+    if hardware.device.type == "cpu":
+        per_image = flops_per_step(run, shape) / (2 * (1 + BACKWARD) * run.batch)
+        if per_image * run.batch > IN_TURN_ON_CPU:
+            most = 1
+    n_groups = -(-len(seeds) // most)
+    return [list(seeds[i::n_groups]) for i in range(n_groups)]
+
+
+def training_rate(device: torch.device) -> float:
+    """Floating-point operations a second that training may sustain here.
+
+    `TRAINING_SHARE` of the rate of a matrix product, measured for a moment on the device.
+    """
+    side = 4096 if device.type == "cuda" else 1024
+    a = torch.randn(side, side, device=device)
+    best = float("inf")
+    for _ in range(5):
+        tick = time.perf_counter()
+        float((a @ a)[0, 0])  # reading a value waits for the device
+        best = min(best, time.perf_counter() - tick)
+    return TRAINING_SHARE * 2 * side**3 / best
+
+
+def prepare(hardware: Hardware) -> None:
+    """Settings of the process that speed training up on this hardware."""

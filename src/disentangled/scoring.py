@@ -1,0 +1,151 @@
+"""The numbers of a trained model, each with its estimator, its code and its factors."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from disentangled import estimators, gaussian, metrics
+from disentangled.data import FactorData
+from disentangled.objectives import bernoulli_distortion
+from disentangled.training import Fitted
+
+KL_SAMPLES = 4096
+"""Codes drawn to estimate the parts of the KL term over the whole data set."""
+
+SCORE_SEED = 20180214
+"""Seed of the noise and of the draws that scores are made with, the same for every model."""
+
+NUISANCES = ("shape",)
+"""Factors that Chen et al. leave out of MIG: they are treated as noise."""
+
+DISTORTION_BLOCK = 4096  # images decoded at once
+
+TRAVERSAL = np.linspace(-2, 2, 9)
+"""Values that a traversal gives to one axis, the others staying at the code of an image."""
+
+TRAVERSED_IMAGE = 0.5
+"""Place in the data set, from 0 to 1, of the image whose code a traversal starts from."""
+
+Number = dict[str, Any]
+
+
+def number(
+    step: int,
+    quantity: str,
+    value: float,
+    *,
+    estimator: str,
+    code: str = "",
+    factors: str = "",
+    unit: str = "nats",
+) -> Number:
+    """One number of a row file (see `store.NUMBER`)."""
+    return {
+        "step": step,
+        "quantity": quantity,
+        "estimator": estimator,
+        "code": code,
+        "factors": factors,
+        "value": float(value),
+        "unit": unit,
+    }
+
+
+class Encoded(NamedTuple):
+    """One model's posteriors of all images: mean, logvar and one sample z, each (N, D)."""
+
+    mean: Tensor
+    logvar: Tensor
+    z: Tensor
+
+
+def encoded(model: Fitted, data: FactorData) -> Encoded:
+    """Encode the whole data set with a stack of one model."""
+    mean, logvar = (part[0].cpu() for part in model.encode(data))
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(SCORE_SEED))
+    return Encoded(mean, logvar, mean + torch.exp(0.5 * logvar) * noise)
+
+
+def mean_distortion(model: Fitted, data: FactorData, z: Tensor) -> float:
+    """Mean of -log p(x|z) over the data set, at one code an image; nats per example."""
+    total = 0.0
+    for index in torch.arange(len(data)).split(DISTORTION_BLOCK):
+        logits = model.decode(z[index][None].to(data.device))[0]
+        nats = bernoulli_distortion(data.pixels(index), logits, pixel_area=model.run.pixel_area)
+        total += float(nats.double().sum())
+    return total / len(data)
+
+
+def main_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
+    """ELBO, the parts of its KL term, and Chen's MIG: what the figures need at every milestone."""
+    step = model.step
+    distortion = mean_distortion(model, data, code.z)
+    kl = float(gaussian.kl_standard(code.mean.double(), code.logvar.double()).sum(-1).mean())
+    parts = estimators.kl_terms_sampled(
+        code.mean,
+        code.logvar,
+        n_samples=KL_SAMPLES,
+        generator=torch.Generator().manual_seed(SCORE_SEED),
+    )
+    names = [n for n in data.factor_names if n not in NUISANCES]
+    exact = metrics.mig_exact(
+        code.mean, code.logvar, data.factors, factor_names=data.factor_names, subset=names
+    )
+    sampled = {"estimator": f"data set, {KL_SAMPLES} codes", "code": "sample"}
+    mixture = {"estimator": "mixture on a grid", "code": "sample"}
+    numbers = [
+        number(step, "elbo", -distortion - kl, estimator="data set, closed-form KL"),
+        number(step, "distortion", distortion, estimator="data set", code="sample"),
+        number(step, "kl", kl, estimator="closed form"),
+        number(step, "mutual_info", parts.mutual_info, **sampled),
+        number(step, "total_corr", parts.total_corr, **sampled),
+        number(step, "axis_kl", parts.axis_kl, **sampled),
+        number(step, "mig_exact", exact.value, factors=" ".join(names), unit="1", **mixture),
+    ]
+    best = np.asarray(exact.parts["mutual_information"]).max(axis=1)
+    for name, gap, nats in zip(names, exact.parts["gap"], best, strict=True):
+        numbers.append(number(step, "mig_gap", gap, factors=name, unit="1", **mixture))
+        numbers.append(number(step, "best_mutual_info", nats, factors=name, **mixture))
+    return numbers
+
+
+def further_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
+    """Binned MIG, both classifier scores and Gaussian total correlations, at the end of a run."""
+    step, mean = model.step, code.mean
+    everything = " ".join(data.factor_names)
+    names = [n for n in data.factor_names if n not in NUISANCES]
+    four = data.factors[:, [data.factor_index(n) for n in names]]
+    generator = torch.Generator().manual_seed(SCORE_SEED)
+    beta = metrics.beta_vae_score(mean, data.factors, generator=generator)
+    factor = metrics.factor_vae_score(mean, data.factors, generator=generator)
+    bins = {"estimator": "20 bins", "code": "mean", "unit": "1"}
+    votes = {"code": "mean", "factors": everything, "unit": "1"}
+    fitted = "correlation matrix"
+    of_mean, of_sample = metrics.gaussian_tc(mean).value, metrics.gaussian_tc(code.z).value
+    return [
+        number(step, "mig", metrics.mig(mean, data.factors).value, factors=everything, **bins),
+        number(step, "mig", metrics.mig(mean, four).value, factors=" ".join(names), **bins),
+        number(step, "beta_vae_score", beta.value, estimator="logistic regression", **votes),
+        number(step, "factor_vae_score", factor.value, estimator="majority vote", **votes),
+        number(step, "gaussian_tc", of_mean, estimator=fitted, code="mean"),
+        number(step, "gaussian_tc", of_sample, estimator=fitted, code="sample"),
+    ]
+
+
+def frames(model: Fitted, data: FactorData, code: Encoded) -> np.ndarray:
+    """A traversal of every axis: uint8 (D, len(TRAVERSAL), C, H, W), means of the decoder.
+
+    Axis by axis the code of one image is moved to the values of `TRAVERSAL`.
+    """
+    n_axes = code.mean.shape[1]
+    start = code.mean[int(TRAVERSED_IMAGE * len(data))]
+    codes = start.repeat(n_axes, len(TRAVERSAL), 1)  # (D, T, D)
+    for axis in range(n_axes):
+        codes[axis, :, axis] = torch.as_tensor(TRAVERSAL, dtype=codes.dtype)
+    logits = model.decode(codes.flatten(0, 1)[None].to(data.device))[0]
+    pictures = (255 * logits.sigmoid()).round().to(torch.uint8)
+    return pictures.unflatten(0, codes.shape[:2]).cpu().numpy()

@@ -1,0 +1,200 @@
+"""Rows, frames and checkpoints on disk: one small file a run, written aside and renamed.
+
+A row file is JSON: what is common to all numbers of a run, then the numbers, then a digest over
+both. A damaged file (cut off, edited, not JSON) is reported with a warning and counts as missing,
+so that the next sweep redoes it. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pandas as pd
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+COLUMNS = [
+    "experiment", "run_id", "dataset", "source", "objective", "weights", "encoder", "noise",
+    "seed", "profile", "step", "quantity", "estimator", "code", "factors", "value", "unit",
+    "seconds", "commit", "torch", "device",
+]  # fmt: skip
+
+NUMBER = ["step", "quantity", "estimator", "code", "factors", "value", "unit"]
+"""The columns that differ between the numbers of one run."""
+
+ROOT = "DISENTANGLED_RESULTS"
+"""Environment variable that names another folder for results than book/results."""
+
+
+class DamagedFile(ValueError):
+    """A file that is there but does not hold what was written."""
+
+
+def checkout() -> Path:
+    """The folder that holds `book/`: the checkout, or the working directory outside of one."""
+    here = Path(__file__).resolve().parents[2]
+    return here if (here / "book").is_dir() else Path.cwd()
+
+
+def results() -> Path:
+    """Where rows live: $DISENTANGLED_RESULTS, else book/results in the checkout."""
+    named = os.environ.get(ROOT)
+    return Path(named) if named else checkout() / "book" / "results"
+
+
+def folder(experiment: str, profile: str) -> Path:
+    """Where an experiment keeps its rows under a profile."""
+    return results() / experiment / profile
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; renamed to it on success, removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def write_rows(
+    path: Path,
+    settings: Mapping[str, Any],
+    common: Mapping[str, Any],
+    numbers: list[dict[str, Any]],
+) -> None:
+    """Write the numbers of one run: `common` has the other columns, each number those of NUMBER.
+
+    settings, what the run's id is a digest of, is kept beside them for the reader of the file.
+
+    Raises:
+        ValueError: columns missing or unknown.
+    """
+    shared = [c for c in COLUMNS if c not in NUMBER]
+    if set(common) != set(shared):
+        raise ValueError(f"a row file needs the columns {shared}, got {sorted(common)}")
+    for number in numbers:
+        if set(number) != set(NUMBER):
+            raise ValueError(f"a number needs the columns {NUMBER}, got {sorted(number)}")
+    # One line a number: a diff shows which numbers moved.
+    table = [[n[c] for c in NUMBER] for n in numbers]
+    body = {"settings": dict(settings), "common": dict(common), "numbers": table}
+    heads = [f'"{k}": {json.dumps(body[k], sort_keys=True)},' for k in ("settings", "common")]
+    lines = ",\n".join(f"  {json.dumps(n)}" for n in table)
+    text = "\n".join(
+        ["{", *heads, '"numbers": [', lines, "],", f'"digest": "{_digest(body)}"', "}", ""]
+    )
+    with written_aside(path) as aside:
+        aside.write_text(text)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of one file in long form, one number a row.
+
+    Raises:
+        DamagedFile: what is there is not what was written.
+    """
+    try:
+        content = json.loads(path.read_text())
+        digest = content.pop("digest")
+        if digest != _digest(content):
+            raise DamagedFile(f"{path} was changed after it was written: digest differs")
+        common = content["common"]
+        return [common | dict(zip(NUMBER, n, strict=True)) for n in content["numbers"]]
+    except (UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, DamagedFile):
+            raise
+        raise DamagedFile(
+            f"{path} is no row file ({error}); delete it to have it redone"
+        ) from None
+
+
+def rows(experiment: str, profile: str) -> pd.DataFrame:
+    """All rows of an experiment under a profile; damaged files are reported and left out."""
+    records = []
+    for path in sorted(folder(experiment, profile).glob("*.json")):
+        try:
+            records += read_rows(path)
+        except DamagedFile as damage:
+            warnings.warn(str(damage), stacklevel=2)
+    return pd.DataFrame.from_records(records, columns=COLUMNS)
+
+
+def intact(path: Path) -> bool:
+    """Whether the row file is there and whole; a damaged one is reported."""
+    if not path.exists():
+        return False
+    try:
+        read_rows(path)
+    except DamagedFile as damage:
+        warnings.warn(f"{damage}; the run will be done again", stacklevel=2)
+        return False
+    return True
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Claim a run for this process: True if it got it, False if another process works on it.
+
+    The claim is a lock of the operating system, which a killed process cannot leave behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.with_name(f".{path.stem}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], **about: str) -> None:
+    """Write tensors and a few words about them (safetensors)."""
+    with written_aside(path) as aside:
+        whole = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+        safetensors.torch.save_file(whole, aside, metadata=about)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and the words about them.
+
+    Raises:
+        DamagedFile: the file is cut off or no safetensors file.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise DamagedFile(f"{path} is damaged ({error}); delete it to have it redone") from None
+
+
+def write_frames(path: Path, frames: np.ndarray) -> None:
+    """Write pictures, uint8 of any shape (compressed npz, nothing pickled)."""
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, frames=frames)
+
+
+def read_frames(path: Path) -> np.ndarray:
+    """The pictures that `write_frames` wrote."""
+    with np.load(path, allow_pickle=False) as archive:
+        frames: np.ndarray = archive["frames"]
+        return frames
