@@ -2,11 +2,12 @@
 
 Every scheme estimates the aggregate posterior q(z) = Σ_n q(z | x_n) / N by a weighted sum over
 the batch's own posteriors, q̂(z_i) = Σ_k W_ik q(z_i | x_k); the scheme is the matrix W. The data
-point that z_i was drawn from is always in the batch: the schemes differ in what they make of that.
+point n that z_i was drawn from is always in the batch: the schemes differ in what they make of it.
 
-Their errors of TC below are measured at B = 64 on codes of known TC = 0 and I(z; n) = 9.15: means on
-a grid of 3 x 6 x 10 x 16 x 16 over [-1.5, 1.5]⁵, N = 46,080, standard deviation 0.1, and five
-collapsed axes. At B = 2,048 they are +1.66 (naive, mss_released), +98.3 (mws), -0.89 (mss, uniform).
+The errors of TC below are measured at B = 64 on codes of TC = 0 and I(z; n) = 9.15: means on a
+grid of 3 x 6 x 10 x 16 x 16 over [-1.5, 1.5]⁵, N = 46,080, standard deviation 0.1, and five
+collapsed axes. At B = 2,048 they are +1.66 (naive, mss_released), +98.3 (mws) and -0.89 nats (mss,
+uniform).
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ def naive(log_weights: Tensor, n_data: int) -> None:
     """W = 1 / B, the own posterior like any other.
 
     **Error**: high at the own sample. With B - 1 independent others the mean of q̂ is
-    q(z) + (q(z|n) - q(z)) / B, and E log q̂ exceeds E log q(z) for every B: at B = 1 by I(z; n), for
-    large B by χ²(q(z, n) ‖ q(z) q(n)) / 2B; it vanishes on the full data set. Hence I(z; n) reads
-    low, at most log B, and TC high, by the joint's excess less the axes': +4.75 nats.
+    q(z) + (q(z|n) - q(z)) / B, and E log q̂ exceeds E log q(z) for every B: at B = 1 by I(z; n),
+    for large B by χ²(q(z, n) ‖ q(z) q(n)) / 2B; on the full data set it is exact. Hence I(z; n)
+    reads low, at most log B, and TC high, by the joint's excess less the axes': +4.75 nats.
     """
     log_weights.fill_(-math.log(len(log_weights)))
 
@@ -38,10 +39,10 @@ def naive(log_weights: Tensor, n_data: int) -> None:
 def mws(log_weights: Tensor, n_data: int) -> None:
     """W = 1 / (N B), minibatch-weighted sampling, constants kept.
 
-    **Error**: every log is that of `naive` less log N. E log q̂ is too low, by log N - I(z; n) at
-    B = 1 and by log N on the full data set: a larger batch widens the gap. I(z; n) reads above log N,
-    which it cannot reach, and TC is that of `naive` plus (D - 1) log N: +101.4 nats. Constants move
-    no gradient, so a training on TC sees `naive`.
+    **Error**: every log is that of `naive` less log N. E log q̂ is low, by log N - I(z; n) at B = 1
+    and by log N on the full data set: a larger batch widens the gap. I(z; n) reads above log N,
+    which it cannot exceed, and TC is that of `naive` plus (D - 1) log N: +101.4 nats. Constants
+    move no gradient: a training on these terms sees `naive`.
     Source: Chen et al. 2018 (paper C), eq. 3.
     """
     log_weights.fill_(-math.log(n_data * len(log_weights)))
@@ -50,9 +51,9 @@ def mws(log_weights: Tensor, n_data: int) -> None:
 def mss(log_weights: Tensor, n_data: int) -> None:
     """Own 1 / N, the next one (N - M) / (N M), the others 1 / M, with M = B - 1; rows sum to 1.
 
-    **Error**: q̂ is unbiased for q(z) and for each q(z_j) if the others are drawn without replacement
-    from the rest; if drawn independently from all N, high by (q(z|n) - q(z)) / N. Then log q̂ is low
-    by Jensen's inequality, most of all for the joint: I(z; n) reads high and TC low, -1.21 nats.
+    **Error**: q̂ is unbiased for q(z) and each q(z_j) if the others are drawn without replacement
+    from the rest; drawn independently from all N, high by (q(z|n) - q(z)) / N. So log q̂ is low by
+    Jensen's inequality, most of all for the joint: I(z; n) reads high and here TC low, -1.21 nats.
     Not exact on the full data set.
     Source: Cheng et al. 2020 (paper D), eq. 8 to 10, there MSS₁.
     """
@@ -71,8 +72,8 @@ def mss_released(log_weights: Tensor, n_data: int) -> None:
 
     **Error**: all but two samples weigh their own posterior 1 / M and not 1 / N, so that this is
     `naive` in effect, without regard for N: TC +4.67 nats.
-    Source: the code released with Chen et al. 2018, which strides over the flattened matrix; paper
-    D's MSS₀.
+    Source: the code released with Chen et al. 2018, which strides over the flattened matrix;
+    paper D's MSS₀.
     """
     n_others = len(log_weights) - 1
     stratum = math.log((n_data - n_others) / (n_data * n_others))
