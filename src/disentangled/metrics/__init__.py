@@ -6,6 +6,7 @@ from disentangled.metrics.beta_vae_score import beta_vae_score
 from disentangled.metrics.factor_vae_score import factor_vae_score
 from disentangled.metrics.mig import mig
 from disentangled.metrics.mig_exact import mig_exact
+from disentangled.metrics.sap import sap
 from disentangled.metrics.total_correlation import gaussian_tc
 from disentangled.types import Score
 
@@ -14,7 +15,16 @@ METRICS: dict[str, Callable[..., Score]] = {
     "mig_exact": mig_exact,
     "beta_vae_score": beta_vae_score,
     "factor_vae_score": factor_vae_score,
+    "sap": sap,
     "gaussian_tc": gaussian_tc,
 }
 
-__all__ = ["METRICS", "beta_vae_score", "factor_vae_score", "gaussian_tc", "mig", "mig_exact"]
+__all__ = [
+    "METRICS",
+    "beta_vae_score",
+    "factor_vae_score",
+    "gaussian_tc",
+    "mig",
+    "mig_exact",
+    "sap",
+]

@@ -1,0 +1,133 @@
+"""SAP on codes of known score, and its machines against scikit-learn's."""
+
+import codes
+import numpy as np
+import pytest
+import torch
+from sklearn.svm import LinearSVC
+
+from disentangled.metrics import sap
+from disentangled.metrics.sap import support_vector_machines
+
+FACTORS = codes.grid(4, 5, 6)
+
+
+def r2(code, factors=FACTORS):
+    return sap(code, factors, kind="r2")
+
+
+@pytest.mark.parametrize("code", [codes.identity, codes.permuted])
+def test_identity_explains_all_variance(code):
+    found = r2(code(FACTORS))
+    assert found.value == pytest.approx(1, abs=1e-12)
+    assert np.sort(found.parts["scores"].ravel())[-4] < 1e-20
+
+
+def test_squared_correlations_in_closed_form():
+    """Rotated by 45 degrees each axis explains half; two factors on one axis share it."""
+    factors = codes.grid(6, 6)
+    np.testing.assert_allclose(r2(codes.rotated(factors), factors).parts["scores"], 0.5)
+    assert r2(codes.rotated(factors), factors).value == pytest.approx(0, abs=1e-12)
+    assert r2(codes.duplicated(FACTORS)).value == pytest.approx(0, abs=1e-12)
+    assert r2(codes.constant(FACTORS)).value == 0
+    # z = 8 a + b, a in 0 .. 5 and b in 0 .. 7: shares of the variance 64 Var(a) + Var(b)
+    factors = codes.grid(6, 8)
+    shares = np.array([64 * 35 / 12, 63 / 12])
+    found = r2(codes.merged(factors), factors)
+    np.testing.assert_allclose(found.parts["gap"], shares / shares.sum())
+
+
+def test_axes_of_no_variance_explain_nothing():
+    code = codes.identity(FACTORS) * [1, 1e-7, 1e-5]
+    np.testing.assert_allclose(r2(code).parts["gap"], [1, 0, 1], atol=1e-12)
+
+
+def machines(n_values, n, noise, seed):
+    """Codes and labels on one axis, every value present, unequally often."""
+    rng = np.random.default_rng(seed)
+    label = np.minimum(rng.integers(0, n_values, n), rng.integers(0, n_values, n))
+    label[:n_values] = np.arange(n_values)
+    return label / n_values + noise * rng.normal(size=n), label
+
+
+@pytest.mark.parametrize("n_values", [2, 3, 7])
+@pytest.mark.parametrize(("scale", "noise"), [(1.0, 0.3), (5.0, 0.01), (-3.0, 1.0), (0.0, 0.0)])
+def test_machines_are_scikit_learns(n_values, scale, noise):
+    x, label = machines(n_values, 400, noise, seed=n_values)
+    x = scale * x + 0.3
+    slope, bias = support_vector_machines(x, label)
+    peer = LinearSVC(C=0.01, class_weight="balanced", dual=False, tol=1e-12, max_iter=100_000)
+    peer.fit(x[:, None], label)
+    known = peer.coef_[:, 0], peer.intercept_
+    if n_values == 2:
+        known = [np.append(-part, part) for part in known]
+    np.testing.assert_allclose(slope, known[0], atol=1e-6)
+    np.testing.assert_allclose(bias, known[1], atol=1e-6)
+    grid = np.linspace(x.min() - 1, x.max() + 1, 501)[:, None]
+    ranked = np.sort(grid * slope + bias, axis=1)
+    clear = ranked[:, -1] - ranked[:, -2] > 1e-9  # a constant code leaves balanced classes tied
+    guess = (grid * slope + bias).argmax(1)
+    np.testing.assert_array_equal(guess[clear], peer.predict(grid)[clear])
+    assert clear.mean() > 0.99 or scale == 0
+
+
+def test_machines_minimise_their_objective():
+    """Whatever scikit-learn does: no step from the solution goes down."""
+    x, label = machines(4, 300, 0.2, seed=0)
+    slope, bias = support_vector_machines(x, label)
+    weight = 0.01 * 300 / (4 * np.bincount(label))
+    for v in range(4):
+        sign = np.where(label == v, 1, -1)
+        cost = np.where(label == v, weight[v], 0.01)
+
+        def objective(w, b, sign=sign, cost=cost):
+            hinge = np.maximum(0, 1 - sign * (w * x + b))
+            return (w * w + b * b) / 2 + (cost * hinge**2).sum()
+
+        best = objective(slope[v], bias[v])
+        for turn in np.linspace(0, 2 * np.pi, 12):
+            moved = objective(slope[v] + 1e-4 * np.cos(turn), bias[v] + 1e-4 * np.sin(turn))
+            assert moved > best
+
+
+def test_classifier_scores_are_held_out_accuracies():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, [2, 3], (600, 2))
+    code = factors + 0.3 * rng.normal(size=(600, 2))
+    found = sap(code, factors, kind="classifier", n_train=300, n_eval=200)
+    rows = torch.randperm(600, generator=torch.Generator().manual_seed(0)).numpy()
+    train, evaluation = rows[:300], rows[300:500]
+    for k in range(2):
+        for j in range(2):
+            peer = LinearSVC(C=0.01, class_weight="balanced", dual=False, tol=1e-10)
+            peer.fit(code[train, j : j + 1], factors[train, k])
+            known = peer.score(code[evaluation, j : j + 1], factors[evaluation, k])
+            assert found.parts["scores"][k, j] == known
+    assert found.value == pytest.approx(np.abs(np.diff(found.parts["scores"], axis=1)).mean())
+
+
+def test_classifier_on_codes_of_known_score():
+    """Two values: the right axis is always right, another no better than the commoner value."""
+    factors = np.tile(codes.grid(2, 2, 2), (100, 1))
+    found = sap(10 * codes.identity(factors), factors, kind="classifier")
+    np.testing.assert_array_equal(np.diag(found.parts["scores"]), 1)
+    assert found.value == pytest.approx(0.5, abs=0.08)
+    assert sap(codes.duplicated(factors), factors, kind="classifier").value == 0
+    assert sap(codes.constant(factors), factors, kind="classifier").value == 0
+
+
+def test_rows_follow_the_generator():
+    rng = np.random.default_rng(1)
+    code = codes.identity(FACTORS) + rng.normal(size=FACTORS.shape)
+
+    def score(seed):
+        seeded = torch.Generator().manual_seed(seed)
+        return sap(code, FACTORS, kind="classifier", generator=seeded).value
+
+    assert score(0) == sap(code, FACTORS, kind="classifier").value
+    assert score(0) != score(1)
+
+
+def test_kinds():
+    with pytest.raises(ValueError, match=r"one of \('r2', 'classifier'\), got 'svm'"):
+        sap(codes.identity(FACTORS), FACTORS, kind="svm")
