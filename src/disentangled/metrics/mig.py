@@ -57,17 +57,17 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
         ratio = np.divide(p, independent, out=np.ones_like(p), where=p > 0)
         information[k] = (p * np.log(ratio)).sum((0, 2))
     entropy = known.entropies()
-    gap = gaps(information, entropy)
+    gap = gaps(information) / entropy
     return Score(
         float(gap.mean()),
         {"mutual_information": information, "gap": gap, "factor_entropy": entropy},
     )
 
 
-def gaps(information: inputs.Floats, entropy: inputs.Floats) -> inputs.Floats:
-    """(I of the best axis - I of the second best) / H(factor): (K, D), (K,) -> (K,).
+def gaps(scores: inputs.Floats) -> inputs.Floats:
+    """Score of the best axis minus that of the second best: (K, D) -> (K,).
 
     With a single axis the second best is 0.
     """
-    ranked = np.sort(np.pad(information, ((0, 0), (1, 0))), axis=1)
-    return (ranked[:, -1] - ranked[:, -2]) / entropy
+    ranked = np.sort(np.pad(scores, ((0, 0), (1, 0))), axis=1)
+    return ranked[:, -1] - ranked[:, -2]

@@ -39,10 +39,11 @@ def mig_exact(
     Returns: Score in [0, 1]; parts: mutual_information (K, D) in nats, gap (K,) already divided
     by H(v_k), entropy (D,) of z_j in nats, factor_entropy (K,) in nats.
 
-    **Error**: of the numbers themselves, below 1e-4 nats (see `estimators.mixture`), in place of
-    the 1e-2 of 10,000 draws. The information is about the images given: on a sample of n
-    images it reads high for the population they were drawn from, the more so the fewer
-    images a value has.
+    **Error**: of the numbers themselves, below 1e-4 nats (see `estimators.mixture`), where the
+    mean over 10,000 draws has 1e-2. The information is about the images given. Of a sample it
+    reads high for the population: with 20,000 images drawn from 737,280 and 40 values, by 0.01
+    nats on axes that do not know the factor, by 0 on one that does, so that MIG reads 0.001
+    low; with 2,000 images by 0.1 nats, and MIG 0.006 low.
 
     Raises: ValueError on NaN or infinite mean or logvar, on a constant factor, on lengths that
     differ, on an unknown name in subset.
@@ -69,7 +70,7 @@ def mig_exact(
             information[k, axis] = entropy[axis] - given
     factor_entropy = known.entropies()
     information = np.clip(information, 0.0, factor_entropy[:, None])  # of the grid's error
-    gap = gaps(information, factor_entropy)
+    gap = gaps(information) / factor_entropy
     return Score(
         float(gap.mean()),
         {
