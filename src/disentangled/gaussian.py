@@ -73,19 +73,18 @@ def joint_log_prob(z: Tensor, mean: Tensor, logvar: Tensor,
     return -0.5 * (white * white + logvar + LOG_TWO_PI).sum(-1) - half_log_det
 
 
-def finite(value: Any, name: str, n_axes: int) -> Tensor:
+def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:
     """`value` as a detached float64 CPU tensor of `n_axes` axes, not empty, all entries finite.
 
     Raises: ValueError that names the argument when the number of axes differs, an axis is empty,
     or an entry is NaN or infinite.
     """
-    tensor = torch.as_tensor(value).detach()
-    if tensor.dtype == torch.bool or tensor.is_complex():
-        raise ValueError(f"{name} must hold real numbers, got dtype {tensor.dtype}")
-    tensor = tensor.to("cpu", torch.float64)
-    if tensor.ndim != n_axes or tensor.numel() == 0:
+    # Without its dtype here a list of Python floats would pass through float32.
+    tensor = torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
+    if tensor.numel() == 0 or (n_axes is not None and tensor.ndim != n_axes):
+        axes = "" if n_axes is None else f" of {n_axes} axes"
         raise ValueError(
-            f"{name} must be a non-empty array of {n_axes} axes, got shape {tuple(tensor.shape)}")
+            f"{name} must be a non-empty array{axes}, got shape {tuple(tensor.shape)}")
     n_bad = int((~torch.isfinite(tensor)).sum())
     if n_bad:
         raise ValueError(
@@ -233,12 +232,10 @@ def kl_to_prior(mean: Any, scale: Any, noise_covariance: Any = None) -> Tensor:
     Raises: ValueError when shapes differ, a scale is negative, or an entry is NaN.
     Source: Yang et al. 2020 (paper A), eq. 11 and 13.
     """
-    mean = torch.as_tensor(mean)
-    mean = finite(mean, "mean", max(mean.ndim, 1))
-    scale = finite(scale, "scale", mean.ndim)
-    if mean.shape != scale.shape:
-        raise ValueError(
-            f"mean and scale must have one shape, got {tuple(mean.shape)}, {tuple(scale.shape)}")
+    mean, scale = finite(mean, "mean"), finite(scale, "scale")
+    if mean.shape != scale.shape or mean.ndim == 0:
+        raise ValueError("mean and scale must have one shape (..., D), got "
+                         f"{tuple(mean.shape)} and {tuple(scale.shape)}")
     if bool((scale < 0).any()):
         raise ValueError("scale must be standard deviations, got a negative entry: pass "
                          "exp(logvar / 2), not the log-variance")

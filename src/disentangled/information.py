@@ -20,7 +20,7 @@ def probabilities(table: Any) -> Tensor:
 
     Raises: ValueError when an entry is NaN, infinite or negative, or all are 0.
     """
-    joint = torch.as_tensor(table).detach().to("cpu", torch.float64)
+    joint = torch.as_tensor(table, dtype=torch.float64, device="cpu").detach()
     if not bool(torch.isfinite(joint).all()):
         raise ValueError("table has NaN or infinite entries: counts or probabilities are finite")
     if bool((joint < 0).any()):
