@@ -50,8 +50,9 @@ def sap(
 
     **Error**: "classifier" is a sampled accuracy, standard error at most 0.007 at 5,000 rows. An
     axis that knows nothing scores about 1 / V_k, and a linear machine seldom singles out the
-    middle of ordered values: even the identity scores 1 on 3 values, 0.66 on 6, 0.2 on 10 and
-    0.05 on 40. "r2" is high by 1/N where axis and factor are independent.
+    middle of ordered values: even the identity, centred, scores 1 on 3 values, 0.66 on 6, 0.2 on
+    10 and 0.05 on 40. The bias is penalised too, so a shift of the codes moves the score. "r2" is
+    high by 1/N where axis and factor are independent.
 
     Raises: ValueError on another kind, on NaN, on a constant factor, on lengths that differ.
 
