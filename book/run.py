@@ -138,7 +138,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only say what is out of step")
     parser.add_argument("--all", action="store_true", help="run every chapter, changed or not")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these chapters")
     options = parser.parse_args()
+    unknown = set(options.names) - {md.stem for md in chapters(ROOT)}
+    if unknown:
+        parser.error(f"no chapter {', '.join(sorted(unknown))} in book/chapters")
     if options.check:
         found = faults(ROOT)
         print("\n".join(f"{path}: {fault}" for path, fault in found.items()) or "all in step")
@@ -146,7 +150,8 @@ def main() -> int:
 
     os.environ.pop("DISENTANGLED_RESULTS", None)  # what is published comes from book/results
     assets.fetch(VENDOR)
-    failed = [md.stem for md in chapters(ROOT) if not update(md, ROOT, options.all)]
+    wanted = [md for md in chapters(ROOT) if not options.names or md.stem in options.names]
+    failed = [md.stem for md in wanted if not update(md, ROOT, options.all)]
     (ROOT / "README.md").write_text(tables.readme(ROOT), "utf-8")
     try:
         page = build(ROOT, ROOT / "build" / "book")

@@ -28,9 +28,10 @@ GENERATED = "<!-- {name}: begin -->\n{text}<!-- {name}: end -->"
 
 
 def chapter_link(chapter: str, root: Path) -> str:
-    """A link to a chapter's page, or nothing while there is no such page."""
-    exists = (root / "book" / "chapters" / f"{chapter}.md").is_file()
-    return f"→ [{chapter}](/book/chapters/{chapter}.ipynb)" if exists else ""
+    """A link to a chapter's page, or nothing while the book has no such page."""
+    page = f"book/chapters/{chapter}"
+    has_page = re.search(rf"{page}$", (root / "_toc.yml").read_text("utf-8"), re.MULTILINE)
+    return f"→ [{chapter}](/{page}.ipynb)" if chapter and has_page else ""
 
 
 def ledger_rows(ledger: pd.DataFrame, root: Path) -> str:

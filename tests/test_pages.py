@@ -1,0 +1,272 @@
+"""The book: pairs in step, every chapter run small and run again, pages built and read."""
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import assets
+import pairs
+import pytest
+import run
+import yaml
+from origin import code_cells
+
+ROOT = run.ROOT
+SMOKE = ROOT / "build" / "smoke"
+CHAPTERS = run.chapters(ROOT)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+each_chapter = pytest.mark.parametrize("md", CHAPTERS, ids=lambda md: md.stem)
+
+
+def environment():
+    """For chapters under test: rows and claims are kept apart, and one core is enough."""
+    apart = {"DISENTANGLED_RESULTS": str(SMOKE / "results"), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **apart}
+
+
+def finish(command, **kwargs):
+    """Run a command to its end; a failure shows the end of what it printed."""
+    done = subprocess.run(
+        list(map(str, command)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **kwargs,
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def smoke():
+    """Runs a chapter under the smoke profile, once a session; rows that were trained are kept."""
+    shutil.rmtree(SMOKE, ignore_errors=True)
+    SMOKE.mkdir(parents=True)
+
+    @functools.cache
+    def executed(md):
+        path = SMOKE / f"{md.stem}.ipynb"
+        pairs.write_twin(pairs.read_source(md), path)
+        command = [sys.executable, "-m", "papermill", path, path, "-p", "profile", "smoke"]
+        command += ["--no-progress-bar", "--cwd", md.parent]
+        finish(command, env=environment())
+        pairs.write_twin(pairs.tidy(pairs.read_twin(path)), path)
+        return path
+
+    return executed
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory):
+    """The pages, built with warnings as errors."""
+    assets.fetch(run.VENDOR)
+    return run.build(ROOT, tmp_path_factory.mktemp("book")).parent
+
+
+@pytest.fixture(scope="session")
+def address(html):
+    """The pages, served on this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=str(html))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium with an empty profile."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("no Chromium on the PATH: install it (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def test_book_is_in_step():
+    assert run.faults(ROOT) == {}
+
+
+def test_every_chapter_is_in_the_contents():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    files = [chapter["file"] for part in parts for chapter in part["chapters"]]
+    listed = {name.split("/")[-1] for name in files if "/chapters/" in name}
+    assert listed == {md.stem for md in CHAPTERS}
+    assert all(part["caption"] for part in parts)
+
+
+@each_chapter
+def test_chapter_has_the_form_of_a_chapter(md):
+    notebook = pairs.read_source(md)
+    assert notebook.metadata.jupytext.formats == "ipynb,md:myst"
+    assert notebook.metadata.kernelspec.name == "python3"
+    first, second, *_ = code_cells(notebook)
+    assert "parameters" in first.metadata.tags
+    assert first.source == 'profile = "laptop"'
+    assert f'chapter.start("{md.stem}", globals())' in second.source
+
+    hidden = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
+    shown = [c for c in code_cells(notebook) if not hidden & set(c.metadata.get("tags", []))]
+    lengths = sorted(len(cell.source.splitlines()) for cell in shown)
+    assert lengths[-1] <= 25
+    assert lengths[len(lengths) // 2] < 8
+    assert max(len(line) for cell in shown for line in cell.source.splitlines()) <= 80
+
+
+@each_chapter
+def test_chapter_is_linted(md):
+    finish([sys.executable, "-m", "ruff", "check", "--no-fix", md.with_suffix(".ipynb")])
+
+
+@each_chapter
+def test_figures_are_described(md):
+    for cell in code_cells(pairs.read_twin(md.with_suffix(".ipynb"))):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            image = cell.metadata.get("mystnb", {}).get("image", {})
+            assert len(image.get("alt", "")) > 20, f"no alt text: {cell.source[:80]}"
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert str(ROOT) not in json.dumps(output), "a path of this machine"
+
+
+@each_chapter
+def test_chapter_runs_small(md, smoke):
+    executed = pairs.read_twin(smoke(md))
+    cells = code_cells(executed)
+    assert all(cell.execution_count for cell in cells if cell.source.strip())
+    assert any("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs)
+
+
+@each_chapter
+def test_chapter_runs_the_same_again(md, smoke, tmp_path):
+    notebook = smoke(md)
+    assert any(cell.outputs for cell in code_cells(pairs.read_twin(notebook)))
+    empty = tmp_path / "pytest.ini"
+    empty.write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-c", empty, "-p", "no:cacheprovider"]
+    command += ["--nbval", "--nbval-sanitize-with", ROOT / "tests" / "nbval.cfg", notebook]
+    assert re.search(r"\d+ passed", finish(command, env=environment()))
+
+
+class Links(HTMLParser):
+    """The addresses a page points to, the ids it defines, and the alt texts of its images."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.targets, self.ids, self.alts = [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.targets += [attributes[key] for key in ("href", "src") if attributes.get(key)]
+        self.ids.update(attributes[key] for key in ("id", "name") if attributes.get(key))
+        if tag == "img":
+            self.alts.append(attributes.get("alt"))
+
+
+def pages(html):
+    """The pages of the book, by file."""
+    found = [html / "index.html", *(html / "book").rglob("*.html")]
+    return {path: Links(path.read_text("utf-8")) for path in found}
+
+
+def test_links_lead_somewhere(html):
+    found = pages(html)
+    for page, links in found.items():
+        for target in links.targets:
+            parts = urlsplit(target)
+            if parts.scheme or parts.netloc or not (parts.path or parts.fragment):
+                continue
+            path = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            assert path.is_file(), f"{page.name} links to {target}"
+            if parts.fragment and path in found:
+                assert unquote(parts.fragment) in found[path].ids, f"{page.name}: {target}"
+
+
+def test_images_are_described(html):
+    for page, links in pages(html).items():
+        assert all(alt is not None for alt in links.alts), page.name
+
+
+def test_no_button_needs_an_address_that_is_not_set(html):
+    address = run.settings(ROOT, run.VENDOR)["repository"]["url"]
+    for page in pages(html):
+        text = page.read_text("utf-8")
+        assert ("mybinder.org" in text) <= bool(address), page.name
+        assert ("source-edit-button" in text) <= bool(address), page.name
+
+
+def test_ledger_can_be_downloaded(html):
+    (table,) = html.rglob("ledger.csv")
+    header = table.read_text("utf-8").splitlines()[0]
+    assert header == "id,kind,paper,statement,verdict,evidence,chapter"
+
+
+def test_pages_read_in_a_browser(html, address, browser):
+    local = bool(assets.sphinx_settings(run.VENDOR))
+    for path in pages(html):
+        page = browser.new_page(reduced_motion="reduce")
+        asked, errors = [], []
+        page.on("request", lambda request, to=asked: to.append(request.url))
+        page.on("response", lambda r, to=errors: r.ok or to.append(f"{r.status} {r.url}"))
+        page.on("pageerror", lambda error, to=errors: to.append(str(error)))
+        page.goto(f"{address}/{path.relative_to(html).as_posix()}", wait_until="load")
+
+        if local:
+            away = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
+            assert away == [], path.name
+            if page.locator(".math").count():
+                page.wait_for_selector("mjx-container", state="attached")
+            page.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
+            assert page.locator("mjx-merror").count() == 0, path.name
+            sliders_move_the_picture(page, expected="widget-view+json" in path.read_text("utf-8"))
+        # A known, harmless error of the theme.
+        assert [e for e in errors if "THEBE_JS_URL" not in e] == [], path.name
+        page.close()
+
+
+def sliders_move_the_picture(page, *, expected):
+    """Every slider has a name, and the arrow keys show another picture."""
+    visible = """() => [...document.querySelectorAll(".jupyter-widgets img")]
+                 .filter((image) => image.offsetParent).map((image) => image.src).join()"""
+    if not expected:
+        return
+    page.wait_for_selector("[role=slider]:not([aria-label=null])", state="attached")
+    for handle in page.locator("[role=slider]").all():
+        assert handle.get_attribute("aria-label") not in (None, "", "null")
+        before = page.evaluate(visible)
+        assert before
+        handle.focus()
+        at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        page.wait_for_function(f"before => ({visible})() !== before", arg=before)
+
+
+def test_pages_say_when_they_need_a_network():
+    if not assets.sphinx_settings(run.VENDOR):
+        pytest.skip("npm could not be reached, so the pages load their scripts from public CDNs")
