@@ -1,0 +1,53 @@
+"""Nets: parameter counts of the papers' tables, shapes, and errors."""
+
+import pytest
+import torch
+
+from disentangled.nets import CRITICS, NETS
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+# Counts of the public code for 64 x 64 images and 10 axes: net, channels, encoder, decoder.
+PRINTED = [
+    ("chen_mlp", 1, 6_381_620, 7_814_896),
+    ("kim_mnih_conv", 1, 249_172, 248_833),
+    ("dlib_conv", 1, 309_204, 381_313),
+    ("dlib_conv", 3, 310_228, 382_339),
+    ("burgess_conv", 1, 252_052, 249_953),
+]
+
+
+@pytest.mark.parametrize(("name", "channels", "encoder", "decoder"), PRINTED)
+def test_parameter_counts(name, channels, encoder, decoder):
+    assert count(NETS[name].encoder((channels, 64, 64), 10)) == encoder
+    assert count(NETS[name].decoder((channels, 64, 64), 10)) == decoder
+
+
+def test_critics_have_the_printed_depths():
+    assert count(CRITICS["kim_mnih_critic"](10)) == 4_017_002
+    assert count(CRITICS["dlib_critic"](10)) == 5_018_002
+
+
+@pytest.mark.parametrize("name", sorted(NETS))
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 32, 32)])
+def test_shapes(name, shape):
+    mean, logvar = NETS[name].encoder(shape, 7)(torch.rand(2, *shape))
+    assert mean.shape == logvar.shape == (2, 7)
+    assert NETS[name].decoder(shape, 7)(mean).shape == (2, *shape)
+
+
+def test_dlib_starts_with_zero_biases_and_glorot_weights():
+    torch.manual_seed(0)
+    net = NETS["dlib_conv"].decoder((1, 64, 64), 10)
+    first = net[0]
+    bound = (6 / (10 + 256)) ** 0.5
+    assert float(first.bias.detach().abs().max()) == 0.0
+    assert 0.95 * bound < float(first.weight.detach().abs().max()) <= bound
+
+
+def test_a_side_that_cannot_be_halved_is_an_error():
+    with pytest.raises(ValueError, match="multiple of 16"):
+        NETS["dlib_conv"].encoder((1, 40, 40), 10)

@@ -1,0 +1,177 @@
+"""Objectives: closed forms, identities between them, and what their gradients may move."""
+
+import math
+
+import pytest
+import torch
+
+from disentangled import gaussian, nets, objectives
+from disentangled.objectives import OBJECTIVES, Draw
+from disentangled.objectives.recipes import encode
+from disentangled.types import Code
+
+N_DATA = 1000
+
+
+@pytest.fixture
+def batch():
+    g = torch.Generator().manual_seed(0)
+    x = torch.rand(16, 1, 4, 4, generator=g, dtype=torch.float64)
+    logits = torch.randn(16, 1, 4, 4, generator=g, dtype=torch.float64)
+    mean, logvar, noise = torch.randn(3, 16, 3, generator=g, dtype=torch.float64)
+    return x, logits, Code(mean + torch.exp(0.5 * logvar) * noise, mean, logvar)
+
+
+def test_distortion_of_even_logits_is_log_2_a_pixel():
+    x = torch.rand(2, 1, 4, 4)
+    nats = objectives.bernoulli_distortion(x, torch.zeros_like(x))
+    torch.testing.assert_close(nats, torch.full((2,), 16 * math.log(2)))
+
+
+def test_pooled_distortion_is_that_of_the_original_under_a_blockwise_decoder():
+    g = torch.Generator().manual_seed(1)
+    original = (torch.rand(3, 1, 8, 8, generator=g) < 0.4).double()
+    logits = torch.randn(3, 1, 2, 2, generator=g).double()
+    pooled = torch.nn.functional.avg_pool2d(original, 4)
+    blockwise = logits.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    torch.testing.assert_close(
+        objectives.bernoulli_distortion(pooled, logits, pixel_area=16),
+        objectives.bernoulli_distortion(original, blockwise),
+        rtol=1e-12,
+        atol=0,
+    )
+
+
+def test_vae_is_distortion_plus_the_closed_form_kl(batch):
+    x, logits, code = batch
+    loss = objectives.vae(x, logits, code, n_data=N_DATA)
+    kl = 0.5 * (code.mean**2 + code.logvar.exp() - 1 - code.logvar).sum(-1).mean()
+    bce = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum") / 16
+    torch.testing.assert_close(loss.total, bce + kl, rtol=1e-12, atol=0)
+
+
+def test_beta_weighs_the_kl_alone(batch):
+    x, logits, code = batch
+    one = objectives.beta_vae(x, logits, code, n_data=N_DATA, beta=1.0)
+    four = objectives.beta_vae(x, logits, code, n_data=N_DATA, beta=4.0)
+    torch.testing.assert_close(four.total - one.total, 3 * one.terms["kl"])
+
+
+@pytest.mark.parametrize("scheme", ["naive", "mws", "mss", "mss_released", "uniform"])
+def test_beta_tcvae_at_weights_one_is_the_sampled_vae(batch, scheme):
+    x, logits, code = batch
+    whole = objectives.beta_tcvae(x, logits, code, n_data=N_DATA, beta=1.0, scheme=scheme)
+    sampled = objectives.sampled_vae(x, logits, code, n_data=N_DATA)
+    assert abs(float(whole.total - sampled.total)) < 1e-12 * abs(float(sampled.total))
+
+
+def test_every_weight_of_beta_tcvae_weighs_its_term(batch):
+    x, logits, code = batch
+    base = objectives.beta_tcvae(x, logits, code, n_data=N_DATA, beta=1.0)
+    for weight, term in [("alpha", "mutual_info"), ("beta", "total_corr"), ("gamma", "axis_kl")]:
+        more = objectives.beta_tcvae(x, logits, code, n_data=N_DATA, **{"beta": 1.0, weight: 3.0})
+        torch.testing.assert_close(more.total - base.total, 2 * base.terms[term])
+
+
+def test_constants_of_mws_move_the_value_of_tc_and_no_gradient(batch):
+    x, logits, code = batch
+    shift = (3 - 1) * math.log(N_DATA)  # (D - 1) log N against naive weights
+    gradients, values = [], []
+    for scheme in ("naive", "mws"):
+        mean = code.mean.clone().requires_grad_()
+        moved = Code(mean + (code.z - code.mean), mean, code.logvar)
+        loss = objectives.beta_tcvae(x, logits, moved, n_data=N_DATA, beta=6.0, scheme=scheme)
+        gradients.append(torch.autograd.grad(loss.total, mean)[0])
+        values.append(float(loss.terms["total_corr"].detach()))
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-10, atol=1e-12)
+    assert values[1] - values[0] == pytest.approx(shift, abs=1e-9)
+
+
+def test_dlib_beta_tcvae_adds_beta_minus_one_times_tc_to_the_vae(batch):
+    x, logits, code = batch
+    vae = objectives.vae(x, logits, code, n_data=N_DATA)
+    dlib = objectives.beta_tcvae_dlib(x, logits, code, n_data=N_DATA, beta=6.0)
+    torch.testing.assert_close(dlib.total, vae.total + 5 * dlib.terms["total_corr"])
+
+
+def test_both_beta_tcvaes_agree_on_average_over_the_noise(batch):
+    x, logits, code = batch
+    g = torch.Generator().manual_seed(2)
+    difference = []
+    for _ in range(4000):
+        noise = torch.randn(code.mean.shape, generator=g, dtype=torch.float64)
+        drawn = code._replace(z=code.mean + torch.exp(0.5 * code.logvar) * noise)
+        chen = objectives.beta_tcvae(x, logits, drawn, n_data=N_DATA, scheme="naive")
+        dlib = objectives.beta_tcvae_dlib(x, logits, drawn, n_data=N_DATA, scheme="naive")
+        difference.append(float(chen.total - dlib.total))
+    mean = sum(difference) / len(difference)
+    spread = torch.tensor(difference).std() / math.sqrt(len(difference))
+    assert abs(mean) < 4 * float(spread)
+
+
+def test_critic_that_cannot_tell_pays_log_2_and_sees_no_tc(batch):
+    x, logits, code = batch
+    even = torch.zeros(16, 2, dtype=torch.float64)
+    assert float(objectives.critic(even, even).total) == pytest.approx(math.log(2))
+    assert float(objectives.critic_dlib(even, even).total) == pytest.approx(math.log(2))
+    loss = objectives.factor_vae(x, logits, code, even, gamma=35.0)
+    vae = objectives.vae(x, logits, code, n_data=N_DATA)
+    torch.testing.assert_close(loss.total, vae.total)
+
+
+def test_factor_vae_weighs_the_log_odds():
+    x = torch.zeros(2, 1, 2, 2, dtype=torch.float64)
+    zero = torch.zeros(2, 1, dtype=torch.float64)
+    odds = torch.tensor([[1.0, 0.0], [4.0, 1.0]], dtype=torch.float64)
+    loss = objectives.factor_vae(x, x, Code(zero, zero, zero), odds, gamma=10.0)
+    assert float(loss.terms["total_corr"]) == pytest.approx(2.0)
+    assert float(loss.total) == pytest.approx(4 * math.log(2) + 20.0)
+
+
+def test_dlib_critic_has_no_gradient_beyond_its_clip():
+    sure = torch.tensor([[40.0, 0.0]], requires_grad=True)
+    objectives.critic_dlib(sure, torch.zeros(1, 2)).total.backward()
+    assert float(sure.grad.abs().max()) == 0.0
+
+
+def test_permuting_keeps_every_axis_and_breaks_the_rows():
+    z = torch.arange(6.0).repeat(3, 1).T  # (6, 3), all axes equal
+    order = torch.rand(6, 3, generator=torch.Generator().manual_seed(0)).argsort(0)
+    permuted = objectives.permute_axes(z, order)
+    torch.testing.assert_close(permuted.sort(0).values, z)
+    assert not torch.equal(permuted[:, 0], permuted[:, 1])
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_a_players_loss_reaches_the_nets_it_moves_and_what_it_hears_is_detached(objective):
+    recipe = OBJECTIVES[objective]
+    torch.manual_seed(0)
+    built = {
+        "encoder": nets.NETS["mlp_64"].encoder((1, 4, 4), 2),
+        "decoder": nets.NETS["mlp_64"].decoder((1, 4, 4), 2),
+        "critic": nets.CRITICS["critic_256"](2),
+    }
+    x, noise = torch.rand(8, 1, 4, 4), torch.randn(8, 2)
+    draw = Draw(x, noise, torch.rand(8, 1, 4, 4), torch.randn(8, 2), torch.rand(8, 2).argsort(0))
+    heard = {}
+    for player in recipe.players:
+        loss, said = player.loss(built, draw, heard, n_data=100, **recipe.weights)
+        for name in player.nets:
+            gradients = torch.autograd.grad(
+                loss.total, list(built[name].parameters()), retain_graph=True
+            )
+            assert all(float(g.abs().sum()) > 0 for g in gradients)
+        assert not any(tensor.requires_grad for tensor in said.values())
+        heard |= said
+    if "critic" in [p.name for p in recipe.players]:
+        outside = torch.autograd.grad(
+            loss.total, list(built["encoder"].parameters()), allow_unused=True
+        )
+        assert all(g is None for g in outside)
+
+
+def test_code_is_mean_plus_scaled_noise():
+    nets_ = {"encoder": lambda x: (x, 2 * torch.log(torch.full_like(x, 3.0)))}
+    code = encode(nets_, torch.ones(2, 4), torch.full((2, 4), 2.0))
+    torch.testing.assert_close(code.z, torch.full((2, 4), 7.0))
+    assert gaussian.log_prob(*code).shape == (2, 4)
