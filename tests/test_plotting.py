@@ -53,3 +53,17 @@ def test_a_heatmap_writes_its_numbers(figure):
     axes = figure.axes[0]
     plotting.heatmap(axes, np.eye(2), ["a", "b"], ["c", "d"], top=1.0)
     assert [text.get_text() for text in axes.texts] == ["1.00", "0.00", "0.00", "1.00"]
+
+
+def test_a_grid_of_images_names_its_rows_and_leaves_gaps_blank():
+    grey = np.array([0, 51, 255], np.uint8).reshape(3, 1, 1, 1).repeat(4, 2).repeat(4, 3)
+    drawn = plotting.image_grid(
+        {"grey": grey, "colour": np.full((2, 3, 2, 2), 0.5)}, columns=["a", "b", "c"]
+    )
+    panels = np.array(drawn.axes).reshape(2, 3)
+    assert [axes.get_ylabel() for axes in panels[:, 0]] == ["grey", "colour"]
+    assert [axes.get_title() for axes in panels[0]] == ["a", "b", "c"]
+    assert [axes.images[0].get_array().max() for axes in panels[0]] == [0, 0.2, 1]
+    assert panels[1, 0].images[0].get_array().shape == (2, 2, 3)
+    assert [len(axes.images) for axes in panels[1]] == [1, 1, 0]
+    plt.close(drawn)
