@@ -62,7 +62,7 @@ SIZES: dict[str, Profile] = {
         steps=6000,
         learning_rate=1e-3,
         betas=(2.0, 4.0, 6.0, 8.0),
-        gammas=(3.0, 9.0, 29.0, 79.0),
+        gammas=(3.0, 15.0, 63.0),
         n_seeds=8,
         real="dsprites_grid",
     ),
