@@ -80,7 +80,7 @@ def rows(notebook: NotebookNode, results: Path) -> list[Path]:
     folders = [results / word for word in sorted(words - {"claims"})]
     files = [f for folder in folders for f in folder.glob("*") if f.is_file()]
     files += [f for folder in folders for f in (folder / profile).rglob("*") if f.is_file()]
-    return sorted({f for f in files if not f.name.startswith(".")})
+    return sorted({f for f in files if f.name[0] != "." and f.parent.name != "checkpoints"})
 
 
 def digest(texts: Iterable[str], files: Iterable[Path], root: Path) -> str:
