@@ -242,4 +242,8 @@ def test_bits_of_the_wrong_size_are_an_error() -> None:
 
 def test_pixels_pass_through_vmap(toy: FactorData) -> None:
     index = torch.tensor([[1, 2], [5, 23]])
-    assert torch.equal(torch.func.vmap(toy.pixels)(index), toy.pixels(index))
+    packed = FactorData(
+        "toy", PackedImages.pack(toy.images), toy.factors, ("hue", "turn"), (3, 4), source="m"
+    )
+    for some in (toy, packed):
+        assert torch.equal(torch.func.vmap(some.pixels)(index), toy.pixels(index))

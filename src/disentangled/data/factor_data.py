@@ -100,15 +100,8 @@ class FactorData:
         return self.images.device
 
     def _replace(self, **changes: Any) -> FactorData:
-        fields = {
-            "name": self.name,
-            "images": self.images,
-            "factors": self.factors,
-            "factor_names": self.factor_names,
-            "factor_sizes": self.factor_sizes,
-            "source": self.source,
-            "probabilities": self.probabilities,
-        }
+        kept = ("name", "images", "factors", "factor_names", "factor_sizes", "source")
+        fields = {name: getattr(self, name) for name in (*kept, "probabilities")}
         return FactorData(**(fields | changes))
 
     def to(self, device: torch.device | str) -> FactorData:
@@ -249,10 +242,8 @@ class FactorData:
             )
         order = torch.randperm(len(self), generator=generator)
         # each part in the order of the whole: the grid stays readable
-        return (
-            self.select(order[:n_first].sort().values),
-            self.select(order[n_first:].sort().values),
-        )
+        first, second = order[:n_first].sort().values, order[n_first:].sort().values
+        return self.select(first), self.select(second)
 
 
 def _cumulative(probabilities: Tensor) -> Tensor:
