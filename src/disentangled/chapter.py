@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from disentangled import plotting
 from disentangled.claims import Chapter
 
@@ -18,7 +20,7 @@ _STARTED = "_chapter_started"
 def start(
     name: str, namespace: MutableMapping[str, Any], *, parameters: Sequence[str] = ("profile",)
 ) -> Chapter:
-    """Begin a chapter: check the parameters that papermill set, and set the figures' style.
+    """Begin a chapter: check the parameters that papermill set, and set how things look.
 
     Args:
         name: the stem of the chapter's file.
@@ -45,6 +47,7 @@ def start(
         raise ValueError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
     namespace[_STARTED] = True
     plotting.use_style()
+    pd.set_option("display.max_colwidth", None)  # evidence is a sentence
     return Chapter(name, profile)
 
 
