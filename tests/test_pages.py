@@ -231,6 +231,7 @@ def test_pages_read_in_a_browser(html, address, browser):
     local = bool(assets.sphinx_settings(run.VENDOR))
     for path in pages(html):
         page = browser.new_page(reduced_motion="reduce")
+        page.set_default_timeout(120_000)
         asked, errors = [], []
         page.on("request", lambda request, to=asked: to.append(request.url))
         page.on("response", lambda r, to=errors: r.ok or to.append(f"{r.status} {r.url}"))

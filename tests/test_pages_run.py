@@ -35,7 +35,7 @@ print(answer())
 experiment = "mine"
 ```
 """
-IMAGE = {"image/png": "AAAA", "text/plain": "<Figure>"}
+IMAGE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}
 
 
 @pytest.fixture
@@ -221,3 +221,20 @@ def test_buttons_wait_for_the_address(tmp_path, url):
     assert bool(tables.badges(tmp_path)) is bool(url)
     if url:
         assert config["sphinx"]["config"]["html_context"]["edit_page_url_template"].startswith(url)
+
+
+def test_buttons_lead_to_the_address_once_it_is_set(md, root):
+    run.publish(md, root)
+    for name in ("_config.yml", "pyproject.toml"):
+        (root / name).write_text((run.ROOT / name).read_text())
+    url = "https://github.com/owner/name"
+    edit(root / "pyproject.toml", 'repository = ""', f'repository = "{url}"')
+    (root / "book/_static").mkdir()
+    (root / "book/references.bib").write_text("")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: book/chapters/mine\n")
+    edit(root / "_config.yml", "html_css_files: [pages.css]", "html_css_files: []")
+    edit(root / "_config.yml", "html_js_files: [pages.js]", "html_js_files: []")
+    html = run.build(root, root / "out", root / "vendor").parent
+    page = (html / "book/chapters/mine.html").read_text()
+    assert f'href="{url}/edit/main/book/chapters/mine.md"' in page
+    assert "mybinder.org/v2/gh/owner/name/main" in page
