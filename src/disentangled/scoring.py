@@ -114,7 +114,8 @@ def main_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
 
 
 def further_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
-    """Binned MIG, both classifier scores and Gaussian total correlations, at the end of a run."""
+    """Binned MIG, both classifier scores, Gaussian total correlations, and what the whole code
+    tells of each factor, at the end of a run."""
     step, mean = model.step, code.mean
     everything = " ".join(data.factor_names)
     names = [n for n in data.factor_names if n not in NUISANCES]
@@ -122,11 +123,27 @@ def further_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Numbe
     generator = torch.Generator().manual_seed(SCORE_SEED)
     beta = metrics.beta_vae_score(mean, data.factors, generator=generator)
     factor = metrics.factor_vae_score(mean, data.factors, generator=generator)
+    held_out = min(1_000, len(data) // 6)
+    told = metrics.neighbour_r2(
+        code.z,
+        four,
+        generator=generator,
+        n_train=min(5_000, len(data) - held_out),
+        n_eval=held_out,
+    ).parts["r2"]
     bins = {"estimator": "20 bins", "code": "mean", "unit": "1"}
     votes = {"code": "mean", "factors": everything, "unit": "1"}
     fitted = "correlation matrix"
     of_mean, of_sample = metrics.gaussian_tc(mean).value, metrics.gaussian_tc(code.z).value
+    r2 = [
+        number(
+            step, "decoded_r2", value, estimator="10 neighbours", code="sample", factors=name,
+            unit="1",
+        )
+        for name, value in zip(names, told, strict=True)
+    ]  # fmt: skip
     return [
+        *r2,
         number(step, "mig", metrics.mig(mean, data.factors).value, factors=everything, **bins),
         number(step, "mig", metrics.mig(mean, four).value, factors=" ".join(names), **bins),
         number(step, "beta_vae_score", beta.value, estimator="logistic regression", **votes),

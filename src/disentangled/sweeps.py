@@ -1,24 +1,26 @@
 """Rows of an experiment: read what there is, train what is missing.
 
 A run is one setting with one seed. Its row file is its only trace: a run whose file is there and
-whole is done. Several processes may work on one sweep; each claims runs by a lock.
+whole is done. Several processes may work on one sweep: each claims all missing runs of a setting,
+because they train as one stack, and those of other settings stay free. A killed process leaves
+no claim behind.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
-import joblib
 import pandas as pd
 import torch
 from tqdm import tqdm
@@ -71,6 +73,11 @@ def _flops(setting: Setting) -> float:
     return float(machines.flops_per_step(run, shape)) * run.steps * len(setting.seeds)
 
 
+def flops(experiment: str, profile: str) -> float:
+    """Floating-point operations of training everything that is declared."""
+    return sum(_flops(setting) for setting in settings(experiment, profile))
+
+
 def cost(experiment: str, profile: str) -> Cost:
     """What `complete` would have to train."""
     left = missing(experiment, profile)
@@ -96,66 +103,99 @@ def statement(experiment: str, profile: str) -> str:
 def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd.DataFrame:
     """Train what is missing, then return all rows.
 
-    States the cost first and shows progress on the terminal. What was done before an
-    interruption is kept: finished runs as rows, unfinished ones as checkpoints.
+    States the cost first and shows progress on the terminal, also from within a notebook. What
+    was done before an interruption is kept: finished runs as rows, unfinished ones as checkpoints.
 
     Args:
-        workers: processes; by default one a core on a CPU and one on a GPU.
+        workers: processes; by default one a core on a CPU and one on a GPU, and never more than
+            there are settings to train. On a CPU each uses one core: a process a core was
+            measured to be faster than threads, and no sum depends on the number of threads.
 
     Raises:
         ValueError: an unknown experiment or profile.
         RuntimeError: a worker failed; its message stands on the terminal.
     """
-    if missing(experiment, profile):
-        print(statement(experiment, profile), file=sys.__stderr__, flush=True)
+    left = missing(experiment, profile)
+    if left:
+        print(statement(experiment, profile), file=_terminal(), flush=True)
         on_cpu = machines.default_device().type == "cpu"
-        workers = workers or (joblib.cpu_count() if on_cpu else 1)
+        workers = min(workers or (machines.cores() if on_cpu else 1), len(left))
         if workers == 1:
             work(experiment, profile)
         else:
-            command = [sys.executable, "-m", "disentangled.sweeps", experiment, profile]
-            processes = [subprocess.Popen([*command, "--worker"]) for _ in range(workers)]
-            codes = [process.wait() for process in processes]  # wait for all, then judge
-            if any(codes):
-                raise RuntimeError(f"a worker of {experiment}, {profile} failed; see the terminal")
+            _work_apart(experiment, profile, workers)
     return rows(experiment, profile)
 
 
+def _work_apart(experiment: str, profile: str, workers: int) -> None:
+    """`work` in processes of their own, which end with this one's wait for them."""
+    command = [sys.executable, "-m", "disentangled.sweeps", experiment, profile, "--worker"]
+    # The package may be on this process' path alone, and numpy's threads are not torch's.
+    path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(command, env=environment, stdout=_terminal(), stderr=_terminal())
+        for _ in range(workers)
+    ]
+    try:
+        codes = [process.wait() for process in processes]  # wait for all, then judge
+    finally:
+        for process in processes:
+            process.terminate()  # does nothing but after an interruption
+            process.wait()
+    if any(codes):
+        raise RuntimeError(f"a worker of {experiment}, {profile} failed; see the terminal")
+
+
 def work(experiment: str, profile: str, hardware: Hardware | None = None) -> None:
-    """Train runs until none is missing; waits for those that another process has claimed."""
+    """Train runs until none is missing; waits for those that another process has claimed.
+
+    A setting whose data are not on disk is left out with a warning. On a CPU this process trains
+    in one thread.
+    """
     hardware = hardware or Hardware()
     impossible: set[str] = set()
-    while True:
-        left = [s for s in missing(experiment, profile) if s.run.dataset not in impossible]
-        if not left:
-            return
-        found = False
-        for setting in left:
-            try:
-                found |= _train_claimed(setting, hardware)
-            except FileNotFoundError as error:
-                warnings.warn(f"{setting.run.title()} is left out: {error}", stacklevel=2)
-                impossible.add(setting.run.dataset)
-        if not found:
-            time.sleep(POLL)
+    with _one_thread(hardware):
+        while left := [
+            s for s in missing(experiment, profile) if s.run.dataset not in impossible
+        ]:
+            found = False
+            for setting in left:
+                run = setting.run
+                try:
+                    data = _load(run.dataset, run.size)
+                except FileNotFoundError as error:
+                    warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
+                    impossible.add(run.dataset)
+                else:
+                    found |= _train_claimed(setting, data.to(hardware.device), hardware)
+            if not found:
+                time.sleep(POLL)
 
 
-def _train_claimed(setting: Setting, hardware: Hardware) -> bool:
-    """Claim the setting's missing runs and train those that were free; False if none was."""
+@contextmanager
+def _one_thread(hardware: Hardware) -> Iterator[None]:
+    """One thread on a CPU: more of them wait for each other in spinning loops."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if hardware.device.type == "cpu" else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train_claimed(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
+    """Claim the setting's missing runs and train them; False if another process has one."""
     run = setting.run
     home = store.folder(run.experiment, run.profile)
+    paths = {seed: home / f"{run.id(seed)}.json" for seed in setting.seeds}
     with ExitStack() as claims:
-        seeds = [
-            seed
-            for seed in setting.seeds
-            if claims.enter_context(store.claimed(home / f"{run.id(seed)}.json"))
-            and not store.intact(home / f"{run.id(seed)}.json")
-        ]
-        if not seeds:
+        if not all(claims.enter_context(store.claimed(path)) for path in paths.values()):
             return False
-        data = _load(run.dataset, run.size).to(hardware.device)
+        # Another process may have finished some since they were found missing.
+        seeds = [seed for seed, path in paths.items() if not store.intact(path)]
         shape = (data.images.shape[1], data.images.shape[2], data.images.shape[3])
-        resumed = {seed: _checkpoint(run, seed) for seed in seeds}
+        resumed = _resumed(run, seeds)
         for step in sorted({c.step for c, _ in resumed.values()}):
             together = [seed for seed in seeds if resumed[seed][0].step == step]
             for group in machines.groups(run, together, shape, hardware):
@@ -170,22 +210,53 @@ def _load(name: str, size: int) -> FactorData:
     return datasets.load(name, size=size)
 
 
-def _checkpoint_path(run: Run, seed: int) -> Path:
-    home = store.folder(run.experiment, run.profile)
-    return home / "checkpoints" / f"{run.id(seed)}.safetensors"
+def _checkpoints(run: Run, seed: int) -> dict[int, Path]:
+    """The seed's checkpoints on disk by their step."""
+    home = store.folder(run.experiment, run.profile) / "checkpoints"
+    paths = home.glob(f"{run.id(seed)}-*.safetensors")
+    return {int(path.stem.split("-")[1]): path for path in paths}
 
 
-def _checkpoint(run: Run, seed: int) -> tuple[Checkpoint, list[scoring.Number]]:
-    """Where the seed stood, with the numbers scored until then; at step 0 if there is none."""
-    path = _checkpoint_path(run, seed)
-    if path.exists():
-        try:
-            state, about = store.read_tensors(path)
-            kept = Checkpoint(int(about["step"]), float(about["seconds"]), state)
-            return kept, json.loads(about["numbers"])
-        except store.DamagedFile as damage:
-            warnings.warn(f"{damage}; the run starts anew", stacklevel=2)
-    return Checkpoint(0, 0.0, {}), []
+def _resumed(
+    run: Run, seeds: Sequence[int]
+) -> dict[int, tuple[Checkpoint, list[scoring.Number]]]:
+    """Where every seed stood, with the numbers scored until then; step 0 if it has not begun.
+
+    Seeds go on together from the last step that all of them have, as they would have gone on
+    without the interruption, which may have come between the checkpoints of one step.
+    """
+    kept = {seed: _checkpoints(run, seed) for seed in seeds}
+    common = set.intersection(*(set(steps) for steps in kept.values())) if kept else set()
+    resumed = {}
+    for seed, steps in kept.items():
+        resumed[seed] = Checkpoint(0, 0.0, {}), []
+        if steps:
+            path = steps[max(common or steps)]
+            try:
+                state, about = store.read_tensors(path)
+                checkpoint = Checkpoint(int(about["step"]), float(about["seconds"]), state)
+                resumed[seed] = checkpoint, json.loads(about["numbers"])
+            except store.DamagedFile as damage:
+                warnings.warn(f"{damage}; the run starts anew", stacklevel=2)
+    return resumed
+
+
+def _save(
+    run: Run, checkpoints: dict[int, Checkpoint], numbers: dict[int, list[scoring.Number]]
+) -> None:
+    """Write the checkpoints of a group; the previous ones go when all of these are there."""
+    home = store.folder(run.experiment, run.profile) / "checkpoints"
+    before = [path for seed in checkpoints for path in _checkpoints(run, seed).values()]
+    for seed, kept in checkpoints.items():
+        about = {
+            "step": str(kept.step),
+            "seconds": repr(kept.seconds),
+            "numbers": json.dumps(numbers[seed]),
+        }
+        path = home / f"{run.id(seed)}-{kept.step}.safetensors"
+        store.write_tensors(path, kept.state, **about)
+    for path in before:
+        path.unlink(missing_ok=True)
 
 
 def _train(
@@ -198,15 +269,11 @@ def _train(
     """Train a group of seeds, score them at the milestones, write their rows and frames."""
     run = setting.run
     home = store.folder(run.experiment, run.profile)
+    halted: set[int] = set()
     bar = _bar(f"{run.title()} x {len(setting.seeds)}", run.steps, start[0].step if start else 0)
 
-    def save(seed: int, kept: Checkpoint) -> None:
-        about = {
-            "step": str(kept.step),
-            "seconds": repr(kept.seconds),
-            "numbers": json.dumps(numbers[seed]),
-        }
-        store.write_tensors(_checkpoint_path(run, seed), kept.state, **about)
+    def save(checkpoints: dict[int, Checkpoint]) -> None:
+        _save(run, checkpoints, numbers)
 
     def report(progress: Progress) -> None:
         bar.update(progress.step - bar.n)
@@ -222,22 +289,28 @@ def _train(
         report=report,
     ):
         last = fitted.step == run.steps
+        stopped = dict(fitted.stopped)
         for position, seed in enumerate(fitted.seeds):
             model = fitted.alone(position)
             code = scoring.encoded(model, data)
+            if not torch.isfinite(code.z).all():  # on images that no loss has seen of late
+                stopped |= {seed: fitted.step} if last else {}
+                continue
             numbers[seed] += scoring.main_scores(model, data, code)
             if last:
                 numbers[seed] += scoring.further_scores(model, data, code)
                 path = home / "frames" / f"{run.id(seed)}.npz"
                 store.write_frames(path, scoring.frames(model, data, code))
                 _write(run, seed, data, fitted, numbers[seed])
-        for seed, step in fitted.stopped.items():
-            if not (home / f"{run.id(seed)}.json").exists():
-                halt = scoring.number(step, "stopped", step, estimator="not finite", unit="step")
-                _write(run, seed, data, fitted, [*numbers[seed], halt])
+        for seed in stopped.keys() - halted:
+            step = stopped[seed]
+            halt = scoring.number(step, "stopped", step, estimator="not finite", unit="step")
+            _write(run, seed, data, fitted, [*numbers[seed], halt])
+            halted.add(seed)
     bar.close()
     for seed in setting.seeds:
-        _checkpoint_path(run, seed).unlink(missing_ok=True)
+        for path in _checkpoints(run, seed).values():
+            path.unlink(missing_ok=True)
 
 
 def _write(
@@ -275,9 +348,21 @@ def _commit() -> str:
     return head.stdout.decode().strip() + ("+" if state.stdout.strip() else "")
 
 
+def _terminal() -> TextIO | None:
+    """The terminal's error stream.
+
+    A notebook's kernel catches what is written to sys.stderr and to descriptor 2, and shows it in
+    the page; the file number that its sys.stderr names is the terminal's.
+    """
+    try:
+        return open(sys.stderr.fileno(), "w", closefd=False)
+    except (AttributeError, OSError, ValueError):  # no stream, or one without a file
+        return sys.__stderr__
+
+
 def _bar(title: str, steps: int, step: int) -> tqdm:
     """A progress line with rate and time left, on the terminal and never in a notebook."""
-    terminal = sys.__stderr__
+    terminal = _terminal()
     often = 0.5 if terminal is not None and terminal.isatty() else 30.0
     return tqdm(
         total=steps, initial=step, desc=title, unit="step", file=terminal, mininterval=often
@@ -294,13 +379,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("experiment", choices=sorted(EXPERIMENTS))
     parser.add_argument("profile", choices=sorted(PROFILES))
     parser.add_argument("--workers", type=int, help="processes (default: one a core, or one GPU)")
-    parser.add_argument("--worker", action="store_true", help="be one single-threaded worker")
+    parser.add_argument("--worker", action="store_true", help="train in this process, no others")
     parser.add_argument("--dry-run", action="store_true", help="state the cost and stop")
     chosen = parser.parse_args(arguments)
     if chosen.dry_run:
         print(statement(chosen.experiment, chosen.profile))
     elif chosen.worker:
-        torch.set_num_threads(1)
         work(chosen.experiment, chosen.profile)
     else:
         complete(chosen.experiment, chosen.profile, workers=chosen.workers)

@@ -6,6 +6,7 @@ from disentangled.metrics.beta_vae_score import beta_vae_score
 from disentangled.metrics.factor_vae_score import factor_vae_score
 from disentangled.metrics.mig import mig
 from disentangled.metrics.mig_exact import mig_exact
+from disentangled.metrics.neighbour_r2 import neighbour_r2
 from disentangled.metrics.sap import sap
 from disentangled.metrics.total_correlation import gaussian_tc
 from disentangled.types import Score
@@ -17,6 +18,7 @@ METRICS: dict[str, Callable[..., Score]] = {
     "factor_vae_score": factor_vae_score,
     "sap": sap,
     "gaussian_tc": gaussian_tc,
+    "neighbour_r2": neighbour_r2,
 }
 
 __all__ = [
@@ -26,5 +28,6 @@ __all__ = [
     "gaussian_tc",
     "mig",
     "mig_exact",
+    "neighbour_r2",
     "sap",
 ]

@@ -1,0 +1,225 @@
+"""Rows of experiments as tables of runs, curves over a weight, and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+
+from disentangled import store
+from disentangled.plotting import COLOURS, finish
+
+INTERVAL = 0.90
+"""Chen et al. draw 90 % intervals; so do we: Student's interval of the mean over seeds."""
+
+BARS = "bars: 90 % interval of the mean (Student)"
+
+METHODS = {
+    "vae": ("VAE", COLOURS["grey"]),
+    "beta_vae": ("β-VAE", COLOURS["blue"]),
+    "beta_tcvae": ("β-TCVAE", COLOURS["vermilion"]),
+    "factor_vae": ("FactorVAE", COLOURS["green"]),
+}
+"""Label and colour of each objective, the same in every figure."""
+
+Floats = NDArray[np.float64]
+
+
+def per_run(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line a run and step: its setting, and its quantities as columns.
+
+    weight is the β or the γ of the run; `last` marks its last step. Quantities that come by
+    several codes or factors have them in their name: gaussian_tc_mean, gaussian_tc_sample,
+    mig_with_shape; those of a single factor are left out.
+    """
+    weights = rows["weights"].map(json.loads)
+    named = rows.assign(
+        weight=weights.map(lambda w: w.get("beta", w.get("gamma", 1.0))),
+        column=[
+            f"gaussian_tc_{code}"
+            if quantity == "gaussian_tc"
+            else "mig_with_shape"
+            if quantity == "mig" and "shape" in factors.split()
+            else quantity
+            for quantity, code, factors in zip(
+                rows["quantity"], rows["code"], rows["factors"], strict=True
+            )
+        ],
+    )
+    named = named[~named["quantity"].isin(["mig_gap", "best_mutual_info", "decoded_r2"])]
+    setting = ["objective", "weight", "dataset", "source", "seed", "run_id", "step"]
+    table = named.pivot(index=setting, columns="column", values="value").reset_index()
+    table.columns.name = None
+    table["last"] = table["step"] == table.groupby("run_id")["step"].transform("max")
+    return table
+
+
+def settled(runs: pd.DataFrame) -> pd.DataFrame:
+    """The last step of every run that did not stop early."""
+    done = runs[runs["last"]]
+    return done[done["stopped"].isna()] if "stopped" in done else done
+
+
+def seeds(runs: pd.DataFrame, objective: str, weight: float, *columns: str) -> Floats:
+    """Values over the seeds of a setting: (S,), or (S, columns) where several are asked for.
+
+    The plain VAE is the setting of weight 1 of both β-VAE and β-TCVAE.
+    """
+    if weight == 1.0 and objective in ("beta_vae", "beta_tcvae"):
+        objective = "vae"
+    chosen = runs[(runs["objective"] == objective) & (runs["weight"] == weight)]
+    values = chosen.sort_values("seed")[list(columns)].to_numpy(dtype=np.float64)
+    return values[:, 0] if len(columns) == 1 else values
+
+
+def weights_of(runs: pd.DataFrame, objective: str) -> list[float]:
+    """The weights that the objective was trained with, in order; from 1 for β-VAE, β-TCVAE."""
+    own = sorted(float(w) for w in runs.loc[runs["objective"] == objective, "weight"].unique())
+    return [1.0, *own] if objective in ("beta_vae", "beta_tcvae") else own
+
+
+def interval(values: Floats) -> float:
+    """Half the width of Student's interval of the mean over seeds (S,); 0 for a single seed."""
+    if len(values) < 2:
+        return 0.0
+    quantile = stats.t.ppf((1 + INTERVAL) / 2, len(values) - 1)
+    return float(quantile * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def height_at_equal_abscissa(one: Floats, other: Floats, *, points: int = 50) -> float:
+    """Mean difference of two curves over the range of abscissae that both cover.
+
+    Args:
+        one, other: (P, 2), abscissa and ordinate of the points, joined by straight lines in
+            the order of their abscissae.
+        points: abscissae, evenly spaced, at which the curves are compared.
+
+    Returns:
+        mean of one - other; NaN where the ranges do not meet.
+    """
+    one, other = (curve[curve[:, 0].argsort()] for curve in (one, other))
+    low, high = max(one[0, 0], other[0, 0]), min(one[-1, 0], other[-1, 0])
+    if low > high:
+        return float("nan")
+    at = np.linspace(low, high, points)
+    return float((np.interp(at, *one.T) - np.interp(at, *other.T)).mean())
+
+
+def curves(runs: pd.DataFrame, x: str, y: str, labels: tuple[str, str], *, profile: str) -> Figure:
+    """Averages over seeds of x and y along β, with intervals both ways (Figures 2 and 4)."""
+    figure, axes = plt.subplots(figsize=(6.6, 3.9))
+    for objective in ("beta_vae", "beta_tcvae"):
+        label, colour = METHODS[objective]
+        betas = weights_of(runs, objective)
+        points = [seeds(runs, objective, beta, x, y) for beta in betas]
+        middle = np.array([p.mean(0) for p in points])
+        half = np.array([[interval(p[:, 0]), interval(p[:, 1])] for p in points])
+        sizes = [25 + 12 * beta for beta in betas]
+        x_middle, y_middle = middle.T
+        axes.errorbar(
+            x_middle, y_middle, xerr=half[:, 0], yerr=half[:, 1], color=colour, lw=1, alpha=0.45
+        )
+        axes.plot(x_middle, y_middle, color=colour, lw=1.5)
+        axes.scatter(x_middle, y_middle, s=sizes, color=colour, label=label, zorder=3)
+        for beta, place in zip(betas, middle, strict=True):
+            axes.annotate(
+                f"{beta:g}", place, xytext=(5, 5), textcoords="offset points", fontsize=8,
+                color=colour,
+            )  # fmt: skip
+    axes.set(xlabel=labels[0], ylabel=labels[1])
+    axes.legend(title="number: β")
+    return finish(figure, profile, source(runs), seeds=n_seeds(runs), bars=BARS)
+
+
+def boxes(
+    groups: Mapping[str, tuple[Floats, str]], label: str, runs: pd.DataFrame, *, profile: str
+) -> Figure:
+    """Quartiles over seeds with every seed as a point: name -> values (S,), colour (Figure 3)."""
+    figure, axes = plt.subplots(figsize=(7.6, 0.42 * len(groups) + 1.2))
+    names = list(groups)[::-1]
+    values = [groups[name][0] for name in names]
+    drawn = axes.boxplot(
+        values, orientation="horizontal", widths=0.6, showfliers=False, patch_artist=True,
+        medianprops={"color": COLOURS["black"]},
+    )  # fmt: skip
+    for box, name in zip(drawn["boxes"], names, strict=True):
+        box.set(facecolor=groups[name][1], alpha=0.35, edgecolor=COLOURS["grey"])
+    for height, (name, points) in enumerate(zip(names, values, strict=True), start=1):
+        axes.plot(points, np.full(len(points), height), "o", ms=4, color=groups[name][1])
+    axes.set_yticks(range(1, len(names) + 1), names)
+    axes.set_xlabel(label)
+    axes.set_xlim(left=0)
+    return finish(
+        figure, profile, source(runs), seeds=n_seeds(runs), bars="boxes: quartiles, points: seeds"
+    )
+
+
+def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) -> Figure:
+    """A score at the milestone against the same run's score at its end, seed by seed."""
+    figure, axes = plt.subplots(figsize=(4.6, 4.2))
+    finished = runs[runs.groupby("run_id")["step"].transform("nunique") > 1]
+    early = finished[~finished["last"]].set_index("run_id")
+    late = finished[finished["last"]].set_index("run_id").loc[early.index]
+    for objective, (name, colour) in METHODS.items():
+        of_it = early["objective"] == objective
+        axes.scatter(early[column][of_it], late[column][of_it], s=14, color=colour, label=name)
+    ends = [
+        min(axes.get_xlim()[0], axes.get_ylim()[0]),
+        max(axes.get_xlim()[1], axes.get_ylim()[1]),
+    ]
+    axes.plot(ends, ends, color=COLOURS["grey"], lw=0.8, zorder=0)
+    axes.set(xlabel=f"{label} at half the steps", ylabel=f"{label} at the end")
+    axes.legend(fontsize=8)
+    return finish(
+        figure, profile, source(runs), seeds=n_seeds(runs), bars="a point is a run, no bars"
+    )
+
+
+def traversal(
+    run_id: str, experiment: str, profile: str, title: str, *, n_axes: int = 6
+) -> Figure:
+    """Decoded traversals of one run's axes, those that move the picture most on top."""
+    frames = store.read_frames(store.folder(experiment, profile) / "frames" / f"{run_id}.npz")
+    moved = frames.astype(float).std(axis=1).mean(axis=(1, 2, 3))  # (D,)
+    order = moved.argsort()[::-1][:n_axes]
+    strip = frames[order, :, 0]  # (n_axes, T, H, W)
+    framed = np.pad(strip, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=90)
+    picture = framed.transpose(0, 2, 1, 3).reshape(n_axes * framed.shape[2], -1)
+    figure, axes = plt.subplots(figsize=(4.6, 3.5))
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    middles = framed.shape[2] * (np.arange(n_axes) + 0.5)
+    axes.set_yticks(middles, [f"axis {axis}" for axis in order], fontsize=8)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def median_seed(runs: pd.DataFrame, objective: str, weight: float, column: str) -> pd.Series[Any]:
+    """The run of a setting whose score is the median (the upper one of an even number)."""
+    if weight == 1.0 and objective in ("beta_vae", "beta_tcvae"):
+        objective = "vae"
+    chosen = runs[(runs["objective"] == objective) & (runs["weight"] == weight)]
+    return chosen.sort_values(column).iloc[len(chosen) // 2]
+
+
+def source(runs: pd.DataFrame) -> str:
+    """Data set and source as captions name them."""
+    found = runs[["dataset", "source"]].drop_duplicates()
+    return ", ".join(
+        f"{name} ({origin})"
+        for name, origin in zip(found["dataset"], found["source"], strict=True)
+    )
+
+
+def n_seeds(runs: pd.DataFrame) -> int:
+    """The smallest number of seeds that a setting of the table has."""
+    return int(runs.groupby(["objective", "weight", "dataset"])["seed"].nunique().min())
