@@ -58,8 +58,8 @@ def log_mixture(z: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, *,
 
     Shapes: z (M, D), mean and logvar (N, D), noise (D, D), all float64; returns (M,), in nats.
     The quadratic forms of a block of components at all points are one matrix product of the
-    components' coefficients with the monomials of z; where the standard deviations are so small
-    that the expansion would cancel, differences are taken first, several times slower.
+    components' coefficients with the monomials of z. Where standard deviations are so small that
+    this expansion cancels, the few terms that count are computed again, differences first.
 
     **Error**: below 1e-10 nats.
     """
@@ -84,10 +84,13 @@ def log_mixture(z: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, *,
     peak = torch.full((len(z),), -math.inf, dtype=z.dtype)
     total = torch.zeros_like(peak)
     for part in torch.arange(len(mean)).split(block):
+        log_each = coefficients[part] @ monomials                                   # (block, M)
         if lost[part].max() > EXPANSION_ERROR:
-            log_each = gaussian.joint_log_prob(z, mean[part, None], logvar[part, None], noise)
-        else:
-            log_each = coefficients[part] @ monomials                               # (block, M)
+            counts = torch.maximum(peak, log_each.amax(0)) - 40 - 2 * lost[part, None]
+            which, where = torch.nonzero(log_each > counts, as_tuple=True)
+            which_of_all = part[which]
+            log_each[which, where] = gaussian.joint_log_prob(
+                z[where], mean[which_of_all], logvar[which_of_all], noise)
         higher = torch.maximum(peak, log_each.amax(0))
         total = (total * torch.exp(peak - higher)
                  + log_each.sub_(higher).clamp_(min=LOWEST).exp_().sum(0))
@@ -105,8 +108,8 @@ def log_aggregate_posterior_dataset(z: Any, mean: Any, logvar: Any, *,
     block, how many data points are held against 4,096 points at once.
     Returns: LogQ(joint (M,), per_axis (M, D)) in float64, nats.
 
-    **Error**: below 1e-10 nats, no bias. Cost: M N (D + 1) exponentials, 0.25 s a point's axis
-    and joint for M = 4,096 and N = 10,000 on one core; memory 8 · 4,096 · block bytes.
+    **Error**: below 1e-10 nats, no bias. Cost: M N (D + 1) exponentials of 7 ns on one core, 14 s
+    for M = 4,096, N = 46,080, D = 10; memory about 100 kB · block.
     Raises: ValueError on NaN, on shapes that do not fit, or on a singular noise.
     """
     mean, logvar, noise = posterior(mean, logvar, noise_covariance)
@@ -142,7 +145,7 @@ def kl_terms_sampled(mean: Any, logvar: Any, *, n_samples: int, generator: torch
     **Error**: standard error as returned: sampling, which shrinks as 1 / sqrt(n_samples), and
     3e-5 nats an axis for the grids. At 4,096 samples and N = 46,080 on ten axes it was 0.0003 for
     TC = 0 and 0.016 for TC = 3.05. The regression's bias, of the order of 1 / n_samples, is far
-    below. Cost: n_samples N exponentials, 1.3 s of one core there.
+    below. Cost: n_samples N exponentials, 1.5 s of one core there.
     Raises: ValueError on NaN, on shapes that do not fit, on a singular noise, or on fewer than 16
     samples.
     Source: Chen et al. 2018 (paper C), eq. 2.

@@ -29,7 +29,7 @@ def kl_terms(mean: Any, logvar: Any, noise_covariance: Any = None) -> KLTerms:
     Returns: KLTerms in nats, standard errors 0.
 
     **Error**: below 1e-9 nats. Cost: about 20,000 N² densities on two axes and 140 N² on one,
-    0.1 s at N = 32 and D = 2; more where standard deviations differ widely.
+    0.3 s at N = 32 and D = 2; more where standard deviations differ widely.
     Raises: ValueError for D > 2, or when the integrals would cost more than 4e9 densities to
     settle: both name `kl_terms_sampled`.
     Source: Chen et al. 2018 (paper C), eq. 2.
