@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
+import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,16 +33,31 @@ TRAINING_SHARE = 0.25
 """Share of the rate of large matrix products that a stack of small nets was seen to reach."""
 
 IN_TURN_ON_CPU = 3e8
-"""Multiply-adds per image and forward pass above which a CPU trains seeds one after the other.
+"""Multiply-adds of a step's forward pass above which a CPU trains seeds one after the other.
 
 Stacked convolutions become grouped ones, slower on a CPU than plain ones one after the other:
 measured 0.8 times the speed at 64 x 64, against 1.5 times for a stack of small perceptrons.
 """
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+KEPT = 2**30
+"""Bytes of freed memory, and of the largest block, that `prepare` has glibc keep for reuse."""
+
+KEPT_BY_OLD_GLIBC = 2**25
+"""The largest block that older releases of glibc let one ask for."""
+
 
 def default_device() -> torch.device:
     """The first GPU, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -127,8 +145,8 @@ def groups(
     """
     most = max(1, hardware.budget() // bytes_per_seed(run, shape))
     if hardware.device.type == "cpu":
-        per_image = flops_per_step(run, shape) / (2 * (1 + BACKWARD) * run.batch)
-        if per_image * run.batch > IN_TURN_ON_CPU:
+        forward = flops_per_step(run, shape) / (2 * (1 + BACKWARD))
+        if forward > IN_TURN_ON_CPU:
             most = 1
     n_groups = -(-len(seeds) // most)
     return [list(seeds[i::n_groups]) for i in range(n_groups)]
@@ -150,4 +168,16 @@ def training_rate(device: torch.device) -> float:
 
 
 def prepare(hardware: Hardware) -> None:
-    """Settings of the process that speed training up on this hardware."""
+    """Settings of the process that speed training up on this hardware.
+
+    On a CPU under Linux with glibc: memory that was freed stays with the process. By default
+    glibc maps every large block anew and unmaps it when freed, and a training step does that with
+    each of its activations, so that it spends its time on untouched pages (`make bench` counts
+    them). Elsewhere, nothing.
+    """
+    if hardware.device.type != "cpu" or platform.libc_ver()[0] != "glibc":
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    if not mallopt(M_MMAP_THRESHOLD, KEPT):
+        mallopt(M_MMAP_THRESHOLD, KEPT_BY_OLD_GLIBC)
+    mallopt(M_TRIM_THRESHOLD, KEPT)

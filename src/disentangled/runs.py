@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from disentangled.estimators import SCHEMES
 from disentangled.nets import CRITICS, NETS
 from disentangled.objectives import OBJECTIVES
 
@@ -36,7 +37,8 @@ class Run:
     of them stands for (see `bernoulli_distortion`); precision is "fp32" or "bf16" (autocast).
 
     Raises:
-        ValueError: an unknown name or weight, or steps that are no multiple of `CHUNK`.
+        ValueError: an unknown name or weight, a weight of another kind, a size that is not above
+            0, or steps that are no multiple of `CHUNK`.
     """
 
     experiment: str
@@ -58,8 +60,11 @@ class Run:
         known("objective", self.objective, OBJECTIVES)
         known("net", self.net, NETS)
         recipe = OBJECTIVES[self.objective]
-        for name in self.weights:
+        for name, weight in self.weights.items():
             known(f"weight of {self.objective}", name, recipe.weights)
+            if isinstance(weight, str) != isinstance(recipe.weights[name], str):
+                kind = type(recipe.weights[name]).__name__
+                raise ValueError(f"{name} of {self.objective} is a {kind}, got {weight!r}")
         weights = {**recipe.weights, **self.weights}
         weights = {k: v if isinstance(v, str) else float(v) for k, v in weights.items()}
         object.__setattr__(self, "weights", weights)
@@ -68,6 +73,11 @@ class Run:
         elif self.critic:
             raise ValueError(f"{self.objective} has no critic, got {self.critic!r}; leave it out")
         known("precision", self.precision, {"fp32": None, "bf16": None})
+        if "scheme" in weights:
+            known("scheme", str(weights["scheme"]), SCHEMES)
+        for name in ("size", "pixel_area", "n_axes", "batch", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.steps <= 0 or self.steps % CHUNK:
             raise ValueError(f"steps must be a positive multiple of {CHUNK}, got {self.steps}")
 

@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,14 +116,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         content = json.loads(path.read_text())
         digest = content.pop("digest")
         if digest != _digest(content):
-            raise DamagedFile(f"{path} was changed after it was written: digest differs")
+            raise ValueError("its digest says that it was changed after it was written")
         common = content["common"]
         return [common | dict(zip(NUMBER, n, strict=True)) for n in content["numbers"]]
-    except (UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, DamagedFile):
-            raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DamagedFile(
-            f"{path} is no row file ({error}); delete it to have it redone"
+            f"{path} is no whole row file ({error}); the next sweep will redo it"
         ) from None
 
 
@@ -143,7 +143,7 @@ def intact(path: Path) -> bool:
     try:
         read_rows(path)
     except DamagedFile as damage:
-        warnings.warn(f"{damage}; the run will be done again", stacklevel=2)
+        warnings.warn(str(damage), stacklevel=2)
         return False
     return True
 
@@ -184,7 +184,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safetensors.safe_open(path, framework="pt") as file:
             return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except safetensors.SafetensorError as error:
-        raise DamagedFile(f"{path} is damaged ({error}); delete it to have it redone") from None
+        raise DamagedFile(f"{path} is damaged ({error})") from None
 
 
 def write_frames(path: Path, frames: np.ndarray) -> None:
@@ -194,7 +194,17 @@ def write_frames(path: Path, frames: np.ndarray) -> None:
 
 
 def read_frames(path: Path) -> np.ndarray:
-    """The pictures that `write_frames` wrote."""
-    with np.load(path, allow_pickle=False) as archive:
-        frames: np.ndarray = archive["frames"]
-        return frames
+    """The pictures that `write_frames` wrote.
+
+    Raises:
+        DamagedFile: the file is cut off or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            frames: np.ndarray = archive["frames"]
+            return frames
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedFile(
+            f"{path} holds no pictures ({error}); delete it and the run's row file, and the next "
+            "sweep will redo both"
+        ) from None

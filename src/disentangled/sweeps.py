@@ -156,9 +156,7 @@ def work(experiment: str, profile: str, hardware: Hardware | None = None) -> Non
     hardware = hardware or Hardware()
     impossible: set[str] = set()
     with _one_thread(hardware):
-        while left := [
-            s for s in missing(experiment, profile) if s.run.dataset not in impossible
-        ]:
+        while left := [s for s in missing(experiment, profile) if s.run.dataset not in impossible]:
             found = False
             for setting in left:
                 run = setting.run
@@ -217,9 +215,7 @@ def _checkpoints(run: Run, seed: int) -> dict[int, Path]:
     return {int(path.stem.split("-")[1]): path for path in paths}
 
 
-def _resumed(
-    run: Run, seeds: Sequence[int]
-) -> dict[int, tuple[Checkpoint, list[scoring.Number]]]:
+def _resumed(run: Run, seeds: Sequence[int]) -> dict[int, tuple[Checkpoint, list[scoring.Number]]]:
     """Where every seed stood, with the numbers scored until then; step 0 if it has not begun.
 
     Seeds go on together from the last step that all of them have, as they would have gone on

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from disentangled import data as datasets
 from disentangled import hardware as machines
-from disentangled.data.factor_data import FactorData
+from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.nets import CRITICS, NETS
 from disentangled.objectives import OBJECTIVES, Draw, Player
@@ -253,8 +254,36 @@ class Stack:
         states = [self.state(i) for i in positions]
         self.seeds = tuple(self.seeds[i] for i in positions)
         self.streams = [self.streams[i] for i in positions]
+        if not positions:
+            self.params = {
+                net: {k: v.detach()[:0] for k, v in tensors.items()}
+                for net, tensors in self.params.items()
+            }
+            return
         self.load(states)
         self.losses = {p.name: self._loss(p) for p in self.recipe.players}
+
+    def fitted(self, stopped: dict[int, int], terms: dict[str, Tensor], seconds: float) -> Fitted:
+        """The models as they stand; training on does not change them."""
+        params = {
+            net: {k: v.detach().clone() for k, v in tensors.items()}
+            for net, tensors in self.params.items()
+        }
+        return Fitted(
+            self.run, self.seeds, self.step, params, stopped, terms, seconds, self.templates
+        )
+
+    def finite(self, terms: dict[str, Tensor]) -> list[bool]:
+        """Of every seed, whether its losses over the last chunk and its parameters are finite.
+
+        The parameters because the last step's move is in no loss yet, and a score would be.
+        """
+        finite = torch.stack([torch.isfinite(v) for v in terms.values()]).all(0)
+        for tensors in self.params.values():
+            for tensor in tensors.values():
+                finite &= torch.isfinite(tensor.detach().flatten(1).sum(1))
+        sound: list[bool] = finite.tolist()
+        return sound
 
     def state(self, position: int) -> dict[str, Tensor]:
         """All that the seed at this position needs to go on: a flat dict of tensors."""
@@ -284,7 +313,9 @@ class Stack:
                     moment: torch.stack([s[f"{player.name}/{i}/{moment}"] for s in states])
                     for moment in ("exp_avg", "exp_avg_sq")
                 }
-                step = torch.tensor(float(self.step), device=tensor.device)
+                # Adam counts on the device only where it is fused.
+                fused = optimiser.defaults["fused"]
+                step = torch.tensor(float(self.step), device=tensor.device if fused else "cpu")
                 optimiser.state[tensor] = {
                     "step": step,
                     **{k: v.to(tensor.device) for k, v in moments.items()},
@@ -307,7 +338,8 @@ def _alone(one: Callable[..., Any]) -> Callable[..., Any]:
     """What `vmap` does for a stack of one, without its cost."""
 
     def lifted(params: Params, draw: Draw, heard: dict[str, Tensor]) -> Any:
-        first = {net: {k: v[0] for k, v in tensors.items()} for net, tensors in params.items()}
+        # squeezed and not indexed: the gradient of v[0] is a copy into zeros, that of a view free
+        first = {n: {k: v.squeeze(0) for k, v in tensors.items()} for n, tensors in params.items()}
         total, terms, said = one(
             first, Draw(*(v[0] for v in draw)), {k: v[0] for k, v in heard.items()}
         )
@@ -336,7 +368,7 @@ def trajectory(
     milestones: Sequence[int] = (),
     hardware: Hardware | None = None,
     start: Sequence[Checkpoint] = (),
-    save: Callable[[int, Checkpoint], None] | None = None,
+    save: Callable[[dict[int, Checkpoint]], None] | None = None,
     save_every: float = 60.0,
     report: Callable[[Progress], None] | None = None,
 ) -> Iterator[Fitted]:
@@ -348,12 +380,21 @@ def trajectory(
         data: the images, already on the hardware's device.
         milestones: steps, multiples of `CHUNK`; `run.steps` is always the last.
         start: checkpoints of all seeds, at one and the same step, to go on from.
-        save: called with a seed and its checkpoint about every `save_every` seconds.
+        save: called with the checkpoints of all running seeds about every `save_every` seconds.
         report: called after every chunk.
 
-    A seed whose loss is not finite stops; the others go on.
+    A seed whose loss or whose parameters are not finite stops; the others go on.
+
+    Raises:
+        ValueError: milestones that are no multiples of `CHUNK` up to `run.steps`, or a start
+            that does not fit the seeds.
     """
     hardware = hardware or Hardware()
+    strange = [m for m in milestones if m % CHUNK or not 0 < m <= run.steps]
+    if strange:
+        raise ValueError(
+            f"milestones must be multiples of {CHUNK} from {CHUNK} to {run.steps}, got {strange}"
+        )
     machines.prepare(hardware)
     stack = Stack(run, seeds, data, hardware)
     stopped: dict[int, int] = {}
@@ -364,65 +405,80 @@ def trajectory(
         stack.step, seconds = start[0].step, start[0].seconds
         stack.load([c.state for c in start])
     first = stack.step
-    goals = sorted({*milestones, run.steps} - set(range(first)))
+    # What was reached before the checkpoint was yielded then.
+    goals = sorted(step for step in {*milestones, run.steps} if step > first)
     saved = began = time.perf_counter()
     while goals and stack.seeds:
         tick = time.perf_counter()
         terms = stack.advance()
-        finite = torch.isfinite(terms["autoencoder"]).tolist()
+        finite = stack.finite(terms)
         if not all(finite):
             stopped |= {s: stack.step for s, ok in zip(stack.seeds, finite, strict=True) if not ok}
             alive = [i for i, ok in enumerate(finite) if ok]
             terms = {k: v[alive] for k, v in terms.items()}
-            if alive:
-                stack.keep(alive)
-            else:
-                stack.seeds = ()
+            stack.keep(alive)
         now = time.perf_counter()
         seconds += (now - tick) / len(seeds)
         if report:
             report(Progress(stack.step, run.steps, stack.step - first, now - began))
         if stack.step >= goals[0] or not stack.seeds:
             goals.pop(0)
-            yield Fitted(
-                run, stack.seeds, stack.step, stack.params, dict(stopped), terms, seconds,
-                stack.templates,
-            )  # fmt: skip
+            yield stack.fitted(dict(stopped), terms, seconds)
         if save and time.perf_counter() - saved > save_every and stack.step < run.steps:
-            for i, seed in enumerate(stack.seeds):
-                save(seed, Checkpoint(stack.step, seconds, stack.state(i)))
+            states = {seed: stack.state(i) for i, seed in enumerate(stack.seeds)}
+            save({s: Checkpoint(stack.step, seconds, state) for s, state in states.items()})
             saved = time.perf_counter()
 
 
 def fit(
     run: Run,
     seeds: Sequence[int],
-    data: FactorData,
+    data: FactorData | None = None,
     *,
     hardware: Hardware | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Fitted:
     """Train all seeds of a setting, in groups that fit the memory budget.
 
+    Args:
+        run: the setting.
+        seeds: one model each; a seed's model does not depend on the others.
+        data: the images; without them those that the run names are loaded.
+        hardware: where to train; by default the first GPU, else the CPU.
+        report: called after every `CHUNK` steps of every group.
+
     Returns:
-        the models of all groups as one stack.
+        the models of all groups as one stack, without those that stopped.
+
+    Raises:
+        ValueError: no seeds, or one twice.
     """
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"expected at least one seed and none twice, got {list(seeds)}")
     hardware = hardware or Hardware()
+    data = datasets.load(run.dataset, size=run.size) if data is None else data
+    data = data.to(hardware.device)
     parts = []
     for group in machines.groups(run, seeds, _shape(data), hardware):
         *_, last = trajectory(run, group, data, hardware=hardware, report=report)
         parts.append(last)
-    alive = [p for p in parts if p.seeds] or parts[:1]
     return Fitted(
         run,
         tuple(s for p in parts for s in p.seeds),
-        run.steps,
+        max(p.step for p in parts),
         {
-            net: {k: torch.cat([p.params[net][k].detach() for p in alive]) for k in tensors}
+            net: {k: torch.cat([p.params[net][k] for p in parts]) for k in tensors}
             for net, tensors in parts[0].params.items()
         },
         {s: at for p in parts for s, at in p.stopped.items()},
-        {k: torch.cat([p.terms[k] for p in alive]) for k in parts[0].terms},
-        sum(p.seconds * len(p.seeds) for p in parts) / max(1, len(seeds)),
+        {k: torch.cat([p.terms[k] for p in parts]) for k in parts[0].terms},
+        sum(p.seconds * len(p.seeds) for p in parts) / max(1, sum(len(p.seeds) for p in parts)),
         parts[0].templates,
     )
+
+
+def untrained(
+    run: Run, seeds: Sequence[int], data: FactorData, hardware: Hardware | None = None
+) -> Fitted:
+    """The models that training starts from: a baseline for every score."""
+    return Stack(run, seeds, data, hardware or Hardware()).fitted({}, {}, 0.0)
