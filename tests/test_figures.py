@@ -1,0 +1,124 @@
+"""Tables and curves made from rows: known values in, known values out."""
+
+import json
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from disentangled import baselines, figures, store
+
+
+def rows_of(objective, weights, seed, values, step=100, source="re-render"):
+    common = dict.fromkeys(store.COLUMNS, "") | {
+        "run_id": f"{objective}{weights}{seed}",
+        "objective": objective,
+        "weights": json.dumps(weights),
+        "seed": seed,
+        "dataset": "toy",
+        "source": source,
+        "step": step,
+    }
+    return [common | {"quantity": q, "value": v} for q, v in values.items()]
+
+
+@pytest.fixture
+def runs():
+    rows = []
+    for seed in range(4):
+        rows += rows_of("vae", {}, seed, {"elbo": -10.0 - seed, "mig_exact": 0.1}, step=50)
+        rows += rows_of("vae", {}, seed, {"elbo": -10.0 - seed, "mig_exact": 0.2 + 0.01 * seed})
+        rows += rows_of("beta_vae", {"beta": 4.0}, seed, {"elbo": -20.0, "mig_exact": 0.3})
+        rows += rows_of("beta_tcvae", {"beta": 4.0}, seed, {"elbo": -15.0, "mig_exact": 0.5})
+    yield figures.per_run(pd.DataFrame(rows))
+    plt.close("all")
+
+
+def test_a_run_and_step_is_a_line_with_its_weight(runs):
+    assert len(runs) == 16
+    assert set(runs.loc[runs["objective"] == "vae", "weight"]) == {1.0}
+    assert set(runs.loc[runs["objective"] == "beta_vae", "weight"]) == {4.0}
+    assert len(figures.settled(runs)) == 12
+
+
+def test_quantities_by_code_and_factors_have_names_of_their_own():
+    rows = rows_of("vae", {}, 0, {"elbo": -1.0})
+    rows += [rows[0] | {"quantity": "gaussian_tc", "code": "mean", "value": 1.0}]
+    rows += [rows[0] | {"quantity": "gaussian_tc", "code": "sample", "value": 2.0}]
+    rows += [rows[0] | {"quantity": "mig", "factors": "shape scale", "value": 3.0}]
+    rows += [rows[0] | {"quantity": "mig", "factors": "scale", "value": 4.0}]
+    line = figures.per_run(pd.DataFrame(rows)).iloc[0]
+    names = ["gaussian_tc_mean", "gaussian_tc_sample", "mig_with_shape", "mig"]
+    assert list(line[names]) == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_run_that_stopped_is_not_settled():
+    rows = rows_of("vae", {}, 0, {"elbo": -1.0}) + rows_of("vae", {}, 1, {"stopped": 50.0})
+    assert list(figures.settled(figures.per_run(pd.DataFrame(rows)))["seed"]) == [0]
+
+
+def test_the_plain_vae_is_the_setting_of_weight_one(runs):
+    last = figures.settled(runs)
+    assert figures.weights_of(last, "beta_tcvae") == [1.0, 4.0]
+    np.testing.assert_allclose(
+        figures.seeds(last, "beta_tcvae", 1.0, "mig_exact"), [0.2, 0.21, 0.22, 0.23]
+    )
+    both = figures.seeds(last, "beta_vae", 4.0, "elbo", "mig_exact")
+    np.testing.assert_allclose(both, [[-20.0, 0.3]] * 4)
+
+
+def test_interval_is_students():
+    values = np.array([1.0, 2.0, 3.0, 4.0])
+    # t quantile 0.95 at 3 degrees of freedom, from a table: 2.353
+    expected = 2.353363 * values.std(ddof=1) / 2
+    assert figures.interval(values) == pytest.approx(expected, rel=1e-6)
+    assert figures.interval(values[:1]) == 0.0
+
+
+def test_height_between_two_lines():
+    rising = np.array([[0.0, 0.0], [4.0, 4.0]])
+    flat = np.array([[6.0, 1.0], [1.0, 1.0]])  # in any order
+    # common range 1 to 4, mean of x - 1 over it
+    assert figures.height_at_equal_abscissa(rising, flat) == pytest.approx(1.5)
+    assert figures.height_at_equal_abscissa(flat, rising) == pytest.approx(-1.5)
+
+
+def test_height_of_curves_that_do_not_meet_is_nan():
+    one, other = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[2.0, 0.0], [3.0, 0.0]])
+    assert math.isnan(figures.height_at_equal_abscissa(one, other))
+
+
+def test_curves_show_every_weight_and_the_caption_line(runs):
+    figure = figures.curves(
+        figures.settled(runs), "elbo", "mig_exact", ("ELBO", "MIG"), profile="laptop"
+    )
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["1", "4", "1", "4"]
+    assert figure.get_supxlabel() == (
+        "profile laptop · toy (re-render) · 4 seeds · " + figures.BARS
+    )
+
+
+def test_median_seed_is_the_one_in_the_middle(runs):
+    line = figures.median_seed(figures.settled(runs), "vae", 1.0, "mig_exact")
+    assert line["seed"] == 2
+
+
+def test_traversal_puts_the_axes_that_move_the_picture_on_top(tmp_path, monkeypatch):
+    monkeypatch.setenv(store.ROOT, str(tmp_path))
+    frames = np.zeros((3, 5, 1, 4, 4), np.uint8)
+    frames[1] += np.arange(5, dtype=np.uint8)[:, None, None, None] * 40
+    frames[2] += np.arange(5, dtype=np.uint8)[:, None, None, None] * 10
+    store.write_frames(tmp_path / "toy" / "smoke" / "frames" / "abc.npz", frames)
+    figure = figures.traversal("abc", "toy", "smoke", "title", n_axes=2)
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["axis 1", "axis 2"]
+    plt.close("all")
+
+
+def test_published_numbers_name_their_source():
+    table = baselines.published("beta_tcvae")
+    assert len(table) > 0
+    assert (table["source"] != "").all()
+    assert (table["differs"] != "").all()
