@@ -46,11 +46,16 @@ def kl_terms(mean: Floats, logvar: Floats, noise: Floats, n_side: int) -> dict[s
     """E KL(q(z|x) ‖ p(z)) and its three parts, from q, its marginals and p on one grid."""
     covariance = covariances(logvar, noise)
     points, cell = grid(mean, covariance, n_side)
-    given = densities(points, mean, covariance)                                # (M, N)
+    given = densities(points, mean, covariance)  # (M, N)
     joint = given.mean(1)
-    prior = np.exp(-0.5 * points**2) / np.sqrt(2 * np.pi)                        # (M, D)
-    axes = np.stack([densities(points[:, [j]], mean[:, [j]], covariance[:, [j]][:, :, [j]]).mean(1)
-                     for j in range(mean.shape[1])], 1)
+    prior = np.exp(-0.5 * points**2) / np.sqrt(2 * np.pi)  # (M, D)
+    axes = np.stack(
+        [
+            densities(points[:, [j]], mean[:, [j]], covariance[:, [j]][:, :, [j]]).mean(1)
+            for j in range(mean.shape[1])
+        ],
+        1,
+    )
 
     def mean_log_ratio(weight: Floats, above: Floats, below: Floats) -> float:
         held = weight > 1e-250
@@ -76,8 +81,15 @@ def others(n_data: int, own: int, n_others: int, replace: bool) -> Iterator[tupl
     return itertools.permutations(rest, n_others)
 
 
-def mean_estimate(weights: Floats, position: int, given: Floats, own: int, *, replace: bool,
-                  of: Callable[[Floats], Floats] = np.log) -> Floats:
+def mean_estimate(
+    weights: Floats,
+    position: int,
+    given: Floats,
+    own: int,
+    *,
+    replace: bool,
+    of: Callable[[Floats], Floats] = np.log,
+) -> Floats:
     """Mean over all minibatches of of(Σ_k W_k q(z | x_k)), with x_own at `position` of the batch.
 
     weights (B,) is the row of that position, given (M, N) the densities at M points: -> (M,).
@@ -89,8 +101,9 @@ def mean_estimate(weights: Floats, position: int, given: Floats, own: int, *, re
     return np.mean(values, 0)
 
 
-def mean_log_estimate(rows: Floats, mean: Floats, logvar: Floats, *, replace: bool,
-                      n_side: int) -> float:
+def mean_log_estimate(
+    rows: Floats, mean: Floats, logvar: Floats, *, replace: bool, n_side: int
+) -> float:
     """E log q̂(z) over z ~ q(z) and over all minibatches, for rows = W (B, B), one axis.
 
     Averaged over the positions of the own sample, as an average over a batch does.

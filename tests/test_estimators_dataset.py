@@ -16,8 +16,12 @@ def problem(n_data: int, n_axes: int, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 def sampled(mean, logvar, seed=0, n_samples=2048, noise=None):
     return estimators.kl_terms_sampled(
-        mean, logvar, n_samples=n_samples, generator=torch.Generator().manual_seed(seed),
-        noise_covariance=noise)
+        mean,
+        logvar,
+        n_samples=n_samples,
+        generator=torch.Generator().manual_seed(seed),
+        noise_covariance=noise,
+    )
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.8])
@@ -28,10 +32,12 @@ def test_blocks_add_up_to_the_exact_mixture(sigma, shrink):
     z = mean[:20] + 0.3 * shrink
     noise = gaussian.equicorrelated(3, sigma) * 1.3
     ours = estimators.log_aggregate_posterior_dataset(
-        z, mean, logvar, noise_covariance=noise, block=16)
+        z, mean, logvar, noise_covariance=noise, block=16
+    )
     covariance = covariances(logvar, noise.numpy())
     np.testing.assert_allclose(
-        ours.joint, np.log(densities(z, mean, covariance).mean(1)), atol=1e-9)
+        ours.joint, np.log(densities(z, mean, covariance).mean(1)), atol=1e-9
+    )
     for j in range(3):
         axis = densities(z[:, [j]], mean[:, [j]], covariance[:, [j]][:, :, [j]]).mean(1)
         np.testing.assert_allclose(ours.per_axis[:, j], np.log(axis), atol=1e-9)
@@ -42,7 +48,8 @@ def test_agrees_with_the_training_path_on_the_whole_data_set():
     noise = gaussian.equicorrelated(4, 0.5)
     ours = estimators.log_aggregate_posterior_dataset(mean, mean, logvar, noise_covariance=noise)
     theirs = estimators.log_aggregate_posterior(
-        Code(mean, mean, logvar), n_data=30, scheme="naive", noise_covariance=noise)
+        Code(mean, mean, logvar), n_data=30, scheme="naive", noise_covariance=noise
+    )
     torch.testing.assert_close(ours.joint, theirs.joint, atol=1e-9, rtol=0)
     torch.testing.assert_close(ours.per_axis, theirs.per_axis, atol=1e-9, rtol=0)
 
@@ -51,7 +58,8 @@ def test_stays_finite_far_from_all_data():
     mean, logvar = problem(10, 2)
     ours = estimators.log_aggregate_posterior_dataset([[1e3, -1e3]], mean, logvar)
     nearest = gaussian.joint_log_prob(
-        torch.tensor([[1e3, -1e3]]).double(), torch.from_numpy(mean), torch.from_numpy(logvar))
+        torch.tensor([[1e3, -1e3]]).double(), torch.from_numpy(mean), torch.from_numpy(logvar)
+    )
     assert float(ours.joint) == pytest.approx(float(nearest.max()) - math.log(10), rel=1e-12)
 
 
@@ -62,8 +70,9 @@ def test_sampled_parts_are_those_of_quadrature_within_their_standard_errors(sigm
     truth = estimators.kl_terms(mean, logvar, noise)
     runs = [sampled(mean, logvar, seed, noise=noise) for seed in range(60)]
     for part in ("mutual_info", "total_corr"):
-        scores = [(getattr(run, part) - getattr(truth, part)) / run.standard_error[part]
-                  for run in runs]
+        scores = [
+            (getattr(run, part) - getattr(truth, part)) / run.standard_error[part] for run in runs
+        ]
         assert abs(np.mean(scores)) < 0.5
         assert 0.75 < np.std(scores) < 1.25
     assert runs[0].kl == pytest.approx(truth.kl, abs=1e-12)
@@ -76,11 +85,14 @@ def test_independent_axes_have_no_total_correlation():
     mean = np.stack([axis.ravel() for axis in np.meshgrid(side, side, side, [0.0])], 1)
     logvar = np.tile(2 * np.log([0.15, 0.3, 0.1, 1.0]), (len(mean), 1))
     ours = sampled(mean, logvar)
-    alone = [estimators.kl_terms(side[:, None], np.full((8, 1), logvar[0, j])).mutual_info
-             for j in range(3)]
+    alone = [
+        estimators.kl_terms(side[:, None], np.full((8, 1), logvar[0, j])).mutual_info
+        for j in range(3)
+    ]
     assert ours.total_corr == pytest.approx(0, abs=4 * ours.standard_error["total_corr"])
     assert ours.mutual_info == pytest.approx(
-        sum(alone), abs=4 * ours.standard_error["mutual_info"])
+        sum(alone), abs=4 * ours.standard_error["mutual_info"]
+    )
     assert ours.standard_error["total_corr"] < 1e-3
 
 
@@ -106,16 +118,27 @@ def test_same_generator_same_numbers():
     assert sampled(mean, logvar, 3).total_corr != sampled(mean, logvar, 4).total_corr
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: sampled([[0.0, math.nan]], [[0.0, 0.0]]), "mean has 1 NaN"),
-    (lambda: sampled([[0.0, 0.0]], [[0.0, 0.0]], n_samples=15), "at least 16"),
-    (lambda: sampled([[0.0, 0.0]], [[0.0, 0.0]], noise=np.ones((2, 2))), "singular"),
-    (lambda: sampled([[0.0, 0.0]], [[0.0]]), "one shape"),
-    (lambda: estimators.log_aggregate_posterior_dataset([[0.0]], [[0.0, 0.0]], [[0.0, 0.0]]),
-     "2 axes of mean"),
-    (lambda: estimators.log_aggregate_posterior_dataset(
-        [[math.inf, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]), "z has 1 NaN"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sampled([[0.0, math.nan]], [[0.0, 0.0]]), "mean has 1 NaN"),
+        (lambda: sampled([[0.0, 0.0]], [[0.0, 0.0]], n_samples=15), "at least 16"),
+        (lambda: sampled([[0.0, 0.0]], [[0.0, 0.0]], noise=np.ones((2, 2))), "singular"),
+        (lambda: sampled([[0.0, 0.0]], [[0.0]]), "one shape"),
+        (
+            lambda: estimators.log_aggregate_posterior_dataset(
+                [[0.0]], [[0.0, 0.0]], [[0.0, 0.0]]
+            ),
+            "2 axes of mean",
+        ),
+        (
+            lambda: estimators.log_aggregate_posterior_dataset(
+                [[math.inf, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]
+            ),
+            "z has 1 NaN",
+        ),
+    ],
+)
 def test_bad_input_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -13,7 +13,7 @@ from disentangled.types import Code
 MEAN = np.array([[-1.0], [0.0], [0.2], [1.5], [3.0]])
 LOGVAR = 2 * np.log(np.array([[0.5], [0.3], [0.4], [0.6], [0.5]]))
 POINTS = np.linspace(-3, 5, 41)[:, None]
-GIVEN = densities(POINTS, MEAN, covariances(LOGVAR, np.eye(1)))              # (41, 5)
+GIVEN = densities(POINTS, MEAN, covariances(LOGVAR, np.eye(1)))  # (41, 5)
 AGGREGATE = GIVEN.mean(1)
 
 
@@ -30,8 +30,12 @@ def weights(scheme: str, batch: int, n_data: int) -> np.ndarray:
 
 def test_printed_and_released_weights_for_a_batch_of_4_in_100():
     own, stratum, other = 1 / 100, (100 - 3) / (100 * 3), 1 / 3
-    printed = [[own, stratum, other, other], [other, own, stratum, other],
-               [other, other, own, stratum], [stratum, other, other, own]]
+    printed = [
+        [own, stratum, other, other],
+        [other, own, stratum, other],
+        [other, other, own, stratum],
+        [stratum, other, other, own],
+    ]
     row = [own, stratum, other, other]
     released = [row, row, [stratum, stratum, other, other], row]
     np.testing.assert_allclose(weights("mss", 4, 100), printed, atol=1e-15)
@@ -100,20 +104,34 @@ def mean_log_aggregate() -> tuple[float, float]:
 def test_bias_of_mws_is_exact_at_both_ends_and_widens_between():
     n_data = len(MEAN)
     truth, mutual_info = mean_log_aggregate()
-    bias = [mean_log_estimate(weights("mws", batch, n_data)[:1], MEAN, LOGVAR, replace=True,
-                              n_side=201) - truth for batch in (1, 2, 3, 4)]
+    bias = [
+        mean_log_estimate(
+            weights("mws", batch, n_data)[:1], MEAN, LOGVAR, replace=True, n_side=201
+        )
+        - truth
+        for batch in (1, 2, 3, 4)
+    ]
     assert bias[0] == pytest.approx(mutual_info - math.log(n_data), abs=1e-9)
     assert all(later < earlier for earlier, later in itertools.pairwise(bias))
     assert all(one > -math.log(n_data) for one in bias)
-    whole = mean_log_estimate(weights("mws", n_data, n_data)[:1], MEAN, LOGVAR, replace=False,
-                              n_side=801) - truth
+    whole = (
+        mean_log_estimate(
+            weights("mws", n_data, n_data)[:1], MEAN, LOGVAR, replace=False, n_side=801
+        )
+        - truth
+    )
     assert whole == pytest.approx(-math.log(n_data), abs=1e-9)
 
 
 def test_direction_of_every_scheme_by_enumeration():
     truth, mutual_info = mean_log_aggregate()
-    bias = {scheme: mean_log_estimate(weights(scheme, 3, len(MEAN)), MEAN, LOGVAR, replace=False,
-                                      n_side=201) - truth for scheme in estimators.SCHEMES}
+    bias = {
+        scheme: mean_log_estimate(
+            weights(scheme, 3, len(MEAN)), MEAN, LOGVAR, replace=False, n_side=201
+        )
+        - truth
+        for scheme in estimators.SCHEMES
+    }
     assert 0 < bias["naive"] < mutual_info
     assert bias["mws"] == pytest.approx(bias["naive"] - math.log(len(MEAN)), abs=1e-12)
     assert bias["mss"] < bias["uniform"] < 0
@@ -125,14 +143,16 @@ def test_direction_of_every_scheme_by_enumeration():
 def test_whole_data_set_as_one_batch_is_exact(scheme, noise):
     whole = code(9, 3)
     ours = estimators.log_aggregate_posterior(
-        whole, n_data=9, scheme=scheme, noise_covariance=noise)
+        whole, n_data=9, scheme=scheme, noise_covariance=noise
+    )
     noise = torch.eye(3, dtype=torch.float64) if noise is None else noise
     covariance = covariances(whole.logvar.numpy(), noise.numpy())
     joint = densities(whole.z.numpy(), whole.mean.numpy(), covariance).mean(1)
     np.testing.assert_allclose(ours.joint, np.log(joint), atol=1e-12)
     for j in range(3):
-        axis = densities(whole.z[:, [j]].numpy(), whole.mean[:, [j]].numpy(),
-                         covariance[:, [j]][:, :, [j]]).mean(1)
+        axis = densities(
+            whole.z[:, [j]].numpy(), whole.mean[:, [j]].numpy(), covariance[:, [j]][:, :, [j]]
+        ).mean(1)
         np.testing.assert_allclose(ours.per_axis[:, j], np.log(axis), atol=1e-12)
 
 
@@ -151,7 +171,8 @@ def test_mws_total_correlation_is_naive_plus_its_constant():
         return float((q.joint - q.per_axis.sum(-1)).mean())
 
     assert total_corr("mws") - total_corr("naive") == pytest.approx(
-        (n_axes - 1) * math.log(n_data), abs=1e-12)
+        (n_axes - 1) * math.log(n_data), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("noise", [None, gaussian.equicorrelated(3, 0.5)])
@@ -161,7 +182,8 @@ def test_training_path_keeps_float32_and_passes_through_vmap_and_grad(noise):
 
     def total_corr(z, mean, logvar):
         q = estimators.log_aggregate_posterior(
-            Code(z, mean, logvar), n_data=50, scheme="mss", noise_covariance=noise)
+            Code(z, mean, logvar), n_data=50, scheme="mss", noise_covariance=noise
+        )
         return (q.joint - q.per_axis.sum(-1)).mean()
 
     values = vmap(total_corr)(*stacked)
@@ -188,16 +210,27 @@ def test_training_path_runs_where_there_is_no_data():
     assert estimators.log_aggregate_posterior(empty, n_data=9, scheme="mss").joint.is_meta
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: estimators.log_batch_weights("mss0", 4, 100), "choose one of naive, mws, mss"),
-    (lambda: estimators.log_batch_weights("mws", 64, 63), "smaller than the batch"),
-    (lambda: estimators.log_batch_weights("mss", 1, 100), "at least 2"),
-    (lambda: estimators.log_batch_weights("naive", 0, 100), "at least 1"),
-    (lambda: estimators.log_aggregate_posterior(
-        code(4, 2), n_data=9, scheme="mws", noise_covariance=torch.eye(3)), r"\(2, 2\)"),
-    (lambda: estimators.log_aggregate_posterior(
-        code(4, 2), n_data=9, scheme="mws", noise_covariance=torch.ones(2, 2)), "singular"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: estimators.log_batch_weights("mss0", 4, 100), "choose one of naive, mws, mss"),
+        (lambda: estimators.log_batch_weights("mws", 64, 63), "smaller than the batch"),
+        (lambda: estimators.log_batch_weights("mss", 1, 100), "at least 2"),
+        (lambda: estimators.log_batch_weights("naive", 0, 100), "at least 1"),
+        (
+            lambda: estimators.log_aggregate_posterior(
+                code(4, 2), n_data=9, scheme="mws", noise_covariance=torch.eye(3)
+            ),
+            r"\(2, 2\)",
+        ),
+        (
+            lambda: estimators.log_aggregate_posterior(
+                code(4, 2), n_data=9, scheme="mws", noise_covariance=torch.ones(2, 2)
+            ),
+            "singular",
+        ),
+    ],
+)
 def test_bad_input_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -217,8 +250,10 @@ def test_density_ratio_of_the_optimal_critic_is_the_total_correlation():
     white = torch.randn(20_000, 2, generator=generator, dtype=torch.float64)
     z = white @ torch.linalg.cholesky(noise).T
     zero = torch.zeros(2, dtype=torch.float64)
-    log_odds = (gaussian.joint_log_prob(z, zero, zero, noise)
-                - gaussian.standard_log_prob(z).sum(-1))
+    log_odds = gaussian.joint_log_prob(z, zero, zero, noise) - gaussian.standard_log_prob(z).sum(
+        -1
+    )
     error = float(log_odds.std()) / math.sqrt(len(z))
     assert float(estimators.density_ratio_total_corr(log_odds)) == pytest.approx(
-        gaussian.total_correlation(noise), abs=4 * error)
+        gaussian.total_correlation(noise), abs=4 * error
+    )

@@ -12,8 +12,10 @@ def problem(n_data: int, n_axes: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     return rng.normal(size=(n_data, n_axes)), 2 * np.log(rng.uniform(0.3, 0.6, (n_data, n_axes)))
 
 
-@pytest.mark.parametrize(("n_data", "n_axes", "sigma"), [
-    (4, 1, 0.0), (7, 1, 0.0), (4, 2, 0.0), (4, 2, 0.9), (3, 2, -0.5)])
+@pytest.mark.parametrize(
+    ("n_data", "n_axes", "sigma"),
+    [(4, 1, 0.0), (7, 1, 0.0), (4, 2, 0.0), (4, 2, 0.9), (3, 2, -0.5)],
+)
 def test_parts_are_those_of_a_dense_grid(n_data, n_axes, sigma):
     mean, logvar = problem(n_data, n_axes)
     noise = gaussian.equicorrelated(n_axes, sigma if n_axes > 1 else 0.0) * 1.2
@@ -61,16 +63,19 @@ def test_independent_axes_have_no_total_correlation_and_add_their_information():
     assert ours.mutual_info == pytest.approx(sum(k.mutual_info for k in alone), abs=1e-10)
 
 
-@pytest.mark.parametrize(("mean", "logvar", "noise", "message"), [
-    (np.zeros((4, 3)), np.zeros((4, 3)), None, "kl_terms_sampled"),
-    (np.zeros((40_000, 1)), np.zeros((40_000, 1)), None, "kl_terms_sampled"),
-    ([[0.0, math.nan]], [[0.0, 0.0]], None, "mean has 1 NaN"),
-    ([[0.0, 0.0]], [[0.0, math.inf]], None, "logvar has 1 NaN"),
-    ([[0.0, 0.0]], [[0.0]], None, "one shape"),
-    ([0.0, 0.0], [0.0, 0.0], None, "2 axes"),
-    ([[0.0, 0.0]], [[0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]], "singular"),
-    ([[0.0, 0.0]], [[0.0, 0.0]], np.eye(3), r"\(2, 2\)"),
-])
+@pytest.mark.parametrize(
+    ("mean", "logvar", "noise", "message"),
+    [
+        (np.zeros((4, 3)), np.zeros((4, 3)), None, "kl_terms_sampled"),
+        (np.zeros((40_000, 1)), np.zeros((40_000, 1)), None, "kl_terms_sampled"),
+        ([[0.0, math.nan]], [[0.0, 0.0]], None, "mean has 1 NaN"),
+        ([[0.0, 0.0]], [[0.0, math.inf]], None, "logvar has 1 NaN"),
+        ([[0.0, 0.0]], [[0.0]], None, "one shape"),
+        ([0.0, 0.0], [0.0, 0.0], None, "2 axes"),
+        ([[0.0, 0.0]], [[0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]], "singular"),
+        ([[0.0, 0.0]], [[0.0, 0.0]], np.eye(3), r"\(2, 2\)"),
+    ],
+)
 def test_bad_input_says_what_was_expected(mean, logvar, noise, message):
     with pytest.raises(ValueError, match=message):
         estimators.kl_terms(mean, logvar, noise)

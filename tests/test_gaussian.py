@@ -19,15 +19,18 @@ def test_log_prob_is_the_normal_density_and_takes_a_log_variance():
     ours = gaussian.log_prob(*(torch.tensor(a) for a in (z, mean, logvar)))
     np.testing.assert_allclose(ours, stats.norm(mean, np.exp(logvar / 2)).logpdf(z), atol=1e-14)
     np.testing.assert_allclose(
-        gaussian.standard_log_prob(torch.tensor(z)), stats.norm.logpdf(z), atol=1e-14)
+        gaussian.standard_log_prob(torch.tensor(z)), stats.norm.logpdf(z), atol=1e-14
+    )
 
 
 def test_training_densities_keep_float32_and_pass_through_vmap():
     generator = torch.Generator().manual_seed(0)
     z, mean, logvar = (torch.randn(3, 5, 2, generator=generator) for _ in range(3))
-    for function, arguments in [(gaussian.log_prob, (z, mean, logvar)),
-                                (gaussian.standard_log_prob, (z,)),
-                                (gaussian.kl_standard, (mean, logvar))]:
+    for function, arguments in [
+        (gaussian.log_prob, (z, mean, logvar)),
+        (gaussian.standard_log_prob, (z,)),
+        (gaussian.kl_standard, (mean, logvar)),
+    ]:
         stacked = vmap(function)(*arguments)
         assert stacked.dtype == torch.float32
         torch.testing.assert_close(stacked, function(*arguments), rtol=0, atol=0)
@@ -50,8 +53,9 @@ def test_kl_standard_agrees_with_the_matrix_form_and_vanishes_smoothly():
 def test_joint_log_prob_is_the_multivariate_density():
     noise, sd = gaussian.equicorrelated(3, 0.7), torch.tensor([0.5, 1.0, 2.0]).double()
     mean, z = torch.tensor([1.0, 0.0, -1.0]).double(), torch.tensor([0.2, 0.1, 3.0]).double()
-    expected = stats.multivariate_normal(
-        mean.numpy(), (sd[:, None] * noise * sd).numpy()).logpdf(z.numpy())
+    expected = stats.multivariate_normal(mean.numpy(), (sd[:, None] * noise * sd).numpy()).logpdf(
+        z.numpy()
+    )
     ours = gaussian.joint_log_prob(z, mean, 2 * sd.log(), noise)
     assert float(ours) == pytest.approx(expected, abs=1e-13)
     with pytest.raises(ValueError, match="no density"):
@@ -71,7 +75,8 @@ def test_total_correlation_of_equal_correlations(sigma):
 
 def test_lists_are_read_in_float64():
     assert gaussian.total_correlation([[1.0, 0.1], [0.1, 1.0]]) == pytest.approx(
-        -0.5 * math.log(0.99), abs=1e-16)
+        -0.5 * math.log(0.99), abs=1e-16
+    )
 
 
 def test_total_correlation_of_dependent_and_of_constant_axes():
@@ -98,21 +103,24 @@ def test_total_correlation_of_degenerate_samples():
     assert gaussian.total_correlation_of_samples(rng.normal(size=(3, 3))) == math.inf
     with_constants = np.column_stack([independent, np.full(40, 0.1), np.full(40, 1 / 3)])
     assert gaussian.total_correlation_of_samples(with_constants) == pytest.approx(
-        gaussian.total_correlation_of_samples(independent), abs=1e-14)
+        gaussian.total_correlation_of_samples(independent), abs=1e-14
+    )
 
 
 def test_total_correlation_of_samples_reads_high_by_its_stated_bias():
     rng = np.random.default_rng(0)
     n_axes, n = 6, 200
-    values = [gaussian.total_correlation_of_samples(rng.normal(size=(n, n_axes)))
-              for _ in range(400)]
+    values = [
+        gaussian.total_correlation_of_samples(rng.normal(size=(n, n_axes))) for _ in range(400)
+    ]
     stated = n_axes * (n_axes - 1) / (4 * n)
     assert np.mean(values) == pytest.approx(stated, rel=0.08)
 
 
 def test_kl_of_one_axis_and_its_invariance():
     assert gaussian.kl([1.0], [[4.0]], [0.0], [[1.0]]) == pytest.approx(
-        0.5 * (1 + 4 - 1 - math.log(4)), abs=1e-15)
+        0.5 * (1 + 4 - 1 - math.log(4)), abs=1e-15
+    )
     first, second, turn = random_covariance(0), random_covariance(1), random_covariance(2)
     mean0, mean1 = np.arange(4.0), np.ones(4)
     plain = gaussian.kl(mean0, first, mean1, second)
@@ -135,7 +143,8 @@ def test_kl_to_prior_with_correlated_noise_is_the_matrix_form():
     for row, m, s in zip(ours, mean, scale, strict=True):
         covariance = np.diag(s) @ noise.numpy() @ np.diag(s)
         assert float(row) == pytest.approx(
-            gaussian.kl(m, covariance, np.zeros(3), np.eye(3)), abs=1e-12)
+            gaussian.kl(m, covariance, np.zeros(3), np.eye(3)), abs=1e-12
+        )
     plain = gaussian.kl_to_prior(mean, scale)
     per_axis = gaussian.kl_standard(torch.tensor(mean), 2 * torch.tensor(scale).log()).sum(-1)
     torch.testing.assert_close(plain, per_axis.double(), atol=1e-5, rtol=0)
@@ -147,22 +156,25 @@ def test_kl_to_prior_is_infinite_without_noise():
     assert float(gaussian.kl_to_prior([0.0, 0.0], [1.0, 1.0], singular)) == math.inf
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: gaussian.total_correlation([[1.0, math.nan], [math.nan, 1.0]]), "NaN"),
-    (lambda: gaussian.total_correlation([[1.0, 2.0], [2.0, 1.0]]), "negative eigenvalue"),
-    (lambda: gaussian.total_correlation([[1.0, 0.5], [0.1, 1.0]]), "not symmetric"),
-    (lambda: gaussian.total_correlation([[1.0, 0.5]]), "square"),
-    (lambda: gaussian.total_correlation_of_samples([1.0, 2.0]), "2 axes"),
-    (lambda: gaussian.total_correlation_of_samples([[1.0, 2.0]]), "at least 2 rows"),
-    (lambda: gaussian.kl([0.0], np.eye(2), [0.0], np.eye(1)), "share D"),
-    (lambda: gaussian.kl_to_prior([0.0, 0.0], [1.0, -1.0]), "standard deviations"),
-    (lambda: gaussian.kl_to_prior([0.0, 0.0], [1.0]), "one shape"),
-    (lambda: gaussian.kl_to_prior([0.0, 0.0], [1.0, 1.0], np.eye(3)), r"\(2, 2\)"),
-    (lambda: gaussian.equicorrelated(3, -0.6), "sigma must lie"),
-    (lambda: gaussian.equicorrelated(0, 0.1), "n_axes"),
-    (lambda: gaussian.finite([], "z", 1), "non-empty"),
-    (lambda: gaussian.kl_to_prior(0.0, 1.0), "one shape"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gaussian.total_correlation([[1.0, math.nan], [math.nan, 1.0]]), "NaN"),
+        (lambda: gaussian.total_correlation([[1.0, 2.0], [2.0, 1.0]]), "negative eigenvalue"),
+        (lambda: gaussian.total_correlation([[1.0, 0.5], [0.1, 1.0]]), "not symmetric"),
+        (lambda: gaussian.total_correlation([[1.0, 0.5]]), "square"),
+        (lambda: gaussian.total_correlation_of_samples([1.0, 2.0]), "2 axes"),
+        (lambda: gaussian.total_correlation_of_samples([[1.0, 2.0]]), "at least 2 rows"),
+        (lambda: gaussian.kl([0.0], np.eye(2), [0.0], np.eye(1)), "share D"),
+        (lambda: gaussian.kl_to_prior([0.0, 0.0], [1.0, -1.0]), "standard deviations"),
+        (lambda: gaussian.kl_to_prior([0.0, 0.0], [1.0]), "one shape"),
+        (lambda: gaussian.kl_to_prior([0.0, 0.0], [1.0, 1.0], np.eye(3)), r"\(2, 2\)"),
+        (lambda: gaussian.equicorrelated(3, -0.6), "sigma must lie"),
+        (lambda: gaussian.equicorrelated(0, 0.1), "n_axes"),
+        (lambda: gaussian.finite([], "z", 1), "non-empty"),
+        (lambda: gaussian.kl_to_prior(0.0, 1.0), "one shape"),
+    ],
+)
 def test_bad_input_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()

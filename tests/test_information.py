@@ -32,7 +32,8 @@ def test_known_tables_in_counts_lists_and_tensors():
 def test_a_variable_tells_all_of_itself():
     law = table(0)
     assert information.mutual_information(law, (1, 2), (1, 2)) == pytest.approx(
-        information.entropy(law, (1, 2)), abs=1e-14)
+        information.entropy(law, (1, 2)), abs=1e-14
+    )
     assert information.mutual_information(law, (1,), (2,), given=(1,)) < 1e-15
 
 
@@ -41,16 +42,22 @@ def test_conditional_quantities_are_means_of_divergences(seed):
     law = table(seed)
     p = law / law.sum()
     by_context = p.reshape(2, 3, 4, 2)
-    weight = by_context.sum((0, 1, 2))                                    # over axis 3
+    weight = by_context.sum((0, 1, 2))  # over axis 3
     slices = [by_context[..., c] / weight[c] for c in range(2)]
-    total = sum(w * (entropy(q.sum((1, 2))) + entropy(q.sum((0, 2))) + entropy(q.sum((0, 1)))
-                     - entropy(q)) for w, q in zip(weight, slices, strict=True))
-    shared = sum(w * (entropy(q.sum((1, 2))) + entropy(q.sum(0)) - entropy(q))
-                 for w, q in zip(weight, slices, strict=True))
+    total = sum(
+        w * (entropy(q.sum((1, 2))) + entropy(q.sum((0, 2))) + entropy(q.sum((0, 1))) - entropy(q))
+        for w, q in zip(weight, slices, strict=True)
+    )
+    shared = sum(
+        w * (entropy(q.sum((1, 2))) + entropy(q.sum(0)) - entropy(q))
+        for w, q in zip(weight, slices, strict=True)
+    )
     assert information.total_correlation(law, (0, 1, 2), given=(3,)) == pytest.approx(
-        total, abs=1e-14)
+        total, abs=1e-14
+    )
     assert information.mutual_information(law, (0,), (1, 2), given=3) == pytest.approx(
-        shared, abs=1e-14)
+        shared, abs=1e-14
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -71,8 +78,10 @@ def test_negative_axes_count_from_the_back():
     assert information.total_correlation(law, (0,)) == 0
 
 
-@pytest.mark.parametrize(("bad", "message"), [
-    ([[0.5, math.nan]], "NaN"), ([[-1.0, 2.0]], "negative"), ([[0, 0]], "no mass")])
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [([[0.5, math.nan]], "NaN"), ([[-1.0, 2.0]], "negative"), ([[0, 0]], "no mass")],
+)
 def test_bad_tables_are_refused(bad, message):
     with pytest.raises(ValueError, match=message):
         information.entropy(bad, 0)

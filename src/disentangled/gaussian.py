@@ -50,8 +50,9 @@ def kl_standard(mean: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mean * mean + torch.expm1(logvar) - logvar)
 
 
-def joint_log_prob(z: Tensor, mean: Tensor, logvar: Tensor,
-                   noise_covariance: Any = None) -> Tensor:
+def joint_log_prob(
+    z: Tensor, mean: Tensor, logvar: Tensor, noise_covariance: Any = None
+) -> Tensor:
     """Log-density of q(z|x) over all axes, correlated noise included.
 
         log q(z|x) = log N(u; 0, R) - Σ_j logvar_j / 2,  u = (z - mean) / sd,  R = noise_covariance
@@ -65,8 +66,9 @@ def joint_log_prob(z: Tensor, mean: Tensor, logvar: Tensor,
     noise = noise_matrix(noise_covariance, z.shape[-1])
     half_log_det = 0.5 * log_det(noise)
     if math.isinf(half_log_det):
-        raise ValueError("noise_covariance is singular, q(z|x) has no density: "
-                         "lower the correlation")
+        raise ValueError(
+            "noise_covariance is singular, q(z|x) has no density: lower the correlation"
+        )
     identity = torch.eye(z.shape[-1], dtype=torch.float64)
     whiten = torch.linalg.solve_triangular(torch.linalg.cholesky(noise), identity, upper=False)
     white: Tensor = ((z - mean) * torch.exp(-0.5 * logvar)) @ whiten.T.to(z.device, z.dtype)
@@ -84,12 +86,14 @@ def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:
     if tensor.numel() == 0 or (n_axes is not None and tensor.ndim != n_axes):
         axes = "" if n_axes is None else f" of {n_axes} axes"
         raise ValueError(
-            f"{name} must be a non-empty array{axes}, got shape {tuple(tensor.shape)}")
+            f"{name} must be a non-empty array{axes}, got shape {tuple(tensor.shape)}"
+        )
     n_bad = int((~torch.isfinite(tensor)).sum())
     if n_bad:
         raise ValueError(
             f"{name} has {n_bad} NaN or infinite entries of {tensor.numel()}: "
-            "look for a diverged run, and drop or mend these entries first")
+            "look for a diverged run, and drop or mend these entries first"
+        )
     return tensor
 
 
@@ -143,7 +147,8 @@ def equicorrelated(n_axes: int, sigma: float) -> Tensor:
     if not lowest <= sigma <= 1:
         raise ValueError(
             f"sigma must lie in [{lowest:.4g}, 1] for {n_axes} axes, got {sigma}: "
-            "outside it the matrix has a negative eigenvalue")
+            "outside it the matrix has a negative eigenvalue"
+        )
     identity = torch.eye(n_axes, dtype=torch.float64)
     return (1 - sigma) * identity + sigma * torch.ones_like(identity)
 
@@ -234,11 +239,15 @@ def kl_to_prior(mean: Any, scale: Any, noise_covariance: Any = None) -> Tensor:
     """
     mean, scale = finite(mean, "mean"), finite(scale, "scale")
     if mean.shape != scale.shape or mean.ndim == 0:
-        raise ValueError("mean and scale must have one shape (..., D), got "
-                         f"{tuple(mean.shape)} and {tuple(scale.shape)}")
+        raise ValueError(
+            "mean and scale must have one shape (..., D), got "
+            f"{tuple(mean.shape)} and {tuple(scale.shape)}"
+        )
     if bool((scale < 0).any()):
-        raise ValueError("scale must be standard deviations, got a negative entry: pass "
-                         "exp(logvar / 2), not the log-variance")
+        raise ValueError(
+            "scale must be standard deviations, got a negative entry: pass "
+            "exp(logvar / 2), not the log-variance"
+        )
     noise = noise_matrix(noise_covariance, mean.shape[-1])
     variance = scale.square()
     per_axis = mean.square() + variance * noise.diagonal() - 1 - variance.log()
@@ -257,5 +266,6 @@ def noise_matrix(noise_covariance: Any, n_axes: int) -> Tensor:
     if noise.shape[0] != n_axes:
         raise ValueError(
             f"noise_covariance must be ({n_axes}, {n_axes}) for codes of {n_axes} axes, "
-            f"got {tuple(noise.shape)}")
+            f"got {tuple(noise.shape)}"
+        )
     return noise

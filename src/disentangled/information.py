@@ -24,8 +24,10 @@ def probabilities(table: Any) -> Tensor:
     if not bool(torch.isfinite(joint).all()):
         raise ValueError("table has NaN or infinite entries: counts or probabilities are finite")
     if bool((joint < 0).any()):
-        raise ValueError(f"table has the negative entry {float(joint.min()):.3g}: "
-                         "pass counts or probabilities, not their logarithms")
+        raise ValueError(
+            f"table has the negative entry {float(joint.min()):.3g}: "
+            "pass counts or probabilities, not their logarithms"
+        )
     total = float(joint.sum())
     if total == 0:
         raise ValueError(f"table of shape {tuple(joint.shape)} holds no mass: no law is defined")
@@ -58,8 +60,12 @@ def mutual_information(table: Any, a: Axes, b: Axes, given: Axes = ()) -> float:
     """
     joint = probabilities(table)
     left, right, context = (_axes(joint, axes) for axes in (a, b, given))
-    information = (_entropy(joint, left | context) + _entropy(joint, right | context)
-                   - _entropy(joint, left | right | context) - _entropy(joint, context))
+    information = (
+        _entropy(joint, left | context)
+        + _entropy(joint, right | context)
+        - _entropy(joint, left | right | context)
+        - _entropy(joint, context)
+    )
     return max(information, 0.0)
 
 
@@ -96,6 +102,8 @@ def _axes(joint: Tensor, axes: Axes) -> frozenset[int]:
     """Axes counted from the front. Raises: ValueError for one that the table does not have."""
     wanted = [axes] if isinstance(axes, int) else list(axes)
     if not all(-joint.ndim <= axis < joint.ndim for axis in wanted):
-        raise ValueError(f"axes {tuple(wanted)} do not all exist: "
-                         f"the table has {joint.ndim} axes, shape {tuple(joint.shape)}")
+        raise ValueError(
+            f"axes {tuple(wanted)} do not all exist: "
+            f"the table has {joint.ndim} axes, shape {tuple(joint.shape)}"
+        )
     return frozenset(axis % joint.ndim for axis in wanted)

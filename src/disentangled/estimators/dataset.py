@@ -43,17 +43,21 @@ def posterior(mean: Any, logvar: Any, noise_covariance: Any = None) -> tuple[Ten
     """
     mean, logvar = gaussian.finite(mean, "mean", 2), gaussian.finite(logvar, "logvar", 2)
     if mean.shape != logvar.shape:
-        raise ValueError(f"mean and logvar must have one shape (N, D), got {tuple(mean.shape)} "
-                         f"and {tuple(logvar.shape)}")
+        raise ValueError(
+            f"mean and logvar must have one shape (N, D), got {tuple(mean.shape)} "
+            f"and {tuple(logvar.shape)}"
+        )
     noise = gaussian.noise_matrix(noise_covariance, mean.shape[1])
     if math.isinf(gaussian.log_det(noise)):
-        raise ValueError("noise_covariance is singular, q(z|x) has no density: "
-                         "lower the correlation")
+        raise ValueError(
+            "noise_covariance is singular, q(z|x) has no density: lower the correlation"
+        )
     return mean, logvar, noise
 
 
-def log_mixture(z: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, *,
-                block: int = 64) -> Tensor:
+def log_mixture(
+    z: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, *, block: int = 64
+) -> Tensor:
     """Log of the equally weighted mixture of N(mean_n, S_n noise S_n), S_n = diag(sd_n), at z.
 
     Shapes: z (M, D), mean and logvar (N, D), noise (D, D), all float64; returns (M,), in nats.
@@ -68,38 +72,45 @@ def log_mixture(z: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, *,
     z, mean = z - centre, mean - centre
     inverse_sd = torch.exp(-0.5 * logvar)
     precision = torch.linalg.inv(noise)
-    pull = ((mean * inverse_sd) @ precision) * inverse_sd                           # (N, D)
-    height = -0.5 * ((mean * pull).sum(1) + logvar.sum(1)
-                     + gaussian.log_det(noise) + len(noise) * gaussian.LOG_TWO_PI)
+    pull = ((mean * inverse_sd) @ precision) * inverse_sd  # (N, D)
+    height = -0.5 * (
+        (mean * pull).sum(1)
+        + logvar.sum(1)
+        + gaussian.log_det(noise)
+        + len(noise) * gaussian.LOG_TWO_PI
+    )
     rows, columns = torch.nonzero(torch.triu(precision), as_tuple=True)
     once = precision[rows, columns] * torch.where(rows == columns, -0.5, -1.0)
     squares = once * inverse_sd[:, rows] * inverse_sd[:, columns]
-    coefficients = torch.cat([squares, pull, height[:, None]], 1)                   # (N, P)
+    coefficients = torch.cat([squares, pull, height[:, None]], 1)  # (N, P)
     monomials = torch.cat([z[:, rows] * z[:, columns], z, torch.ones_like(z[:, :1])], 1).T
 
     # A component counts only at points within 40 standard deviations, whose distance to the
     # centre bounds its own.
-    reach = (z.abs().amax(0) * inverse_sd + 40).square().sum(1)                     # (N,)
+    reach = (z.abs().amax(0) * inverse_sd + 40).square().sum(1)  # (N,)
     lost = torch.finfo(z.dtype).eps * reach * torch.linalg.matrix_norm(precision, 2)
     peak = torch.full((len(z),), -math.inf, dtype=z.dtype)
     total = torch.zeros_like(peak)
     for part in torch.arange(len(mean)).split(block):
-        log_each = coefficients[part] @ monomials                                   # (block, M)
+        log_each = coefficients[part] @ monomials  # (block, M)
         if lost[part].max() > EXPANSION_ERROR:
             counts = torch.maximum(peak, log_each.amax(0)) - 40 - 2 * lost[part, None]
             which, where = torch.nonzero(log_each > counts, as_tuple=True)
             which_of_all = part[which]
             log_each[which, where] = gaussian.joint_log_prob(
-                z[where], mean[which_of_all], logvar[which_of_all], noise)
+                z[where], mean[which_of_all], logvar[which_of_all], noise
+            )
         higher = torch.maximum(peak, log_each.amax(0))
-        total = (total * torch.exp(peak - higher)
-                 + log_each.sub_(higher).clamp_(min=LOWEST).exp_().sum(0))
+        total = total * torch.exp(peak - higher) + log_each.sub_(higher).clamp_(
+            min=LOWEST
+        ).exp_().sum(0)
         peak = higher
     return peak + total.log() - math.log(len(mean))
 
 
-def log_aggregate_posterior_dataset(z: Any, mean: Any, logvar: Any, *,
-                                    noise_covariance: Any = None, block: int = 64) -> LogQ:
+def log_aggregate_posterior_dataset(
+    z: Any, mean: Any, logvar: Any, *, noise_covariance: Any = None, block: int = 64
+) -> LogQ:
     """Log-densities of the aggregate posterior of the whole data set at any points z.
 
         joint_i = log Σ_n q(z_i | x_n) / N,    per_axis_ij = log Σ_n q(z_ij | x_n) / N
@@ -122,14 +133,28 @@ def log_aggregate_posterior_dataset(z: Any, mean: Any, logvar: Any, *,
     joint, per_axis = [], []
     for points in z.split(4096):
         joint.append(log_mixture(points, mean, logvar, noise, block=block))
-        per_axis.append(torch.stack([
-            log_mixture(points[:, [j]], mean[:, [j]], logvar_axis[:, [j]], alone, block=block)
-            for j in range(n_axes)], 1))
+        per_axis.append(
+            torch.stack(
+                [
+                    log_mixture(
+                        points[:, [j]], mean[:, [j]], logvar_axis[:, [j]], alone, block=block
+                    )
+                    for j in range(n_axes)
+                ],
+                1,
+            )
+        )
     return LogQ(torch.cat(joint), torch.cat(per_axis))
 
 
-def kl_terms_sampled(mean: Any, logvar: Any, *, n_samples: int, generator: torch.Generator,
-                     noise_covariance: Any = None) -> KLTerms:
+def kl_terms_sampled(
+    mean: Any,
+    logvar: Any,
+    *,
+    n_samples: int,
+    generator: torch.Generator,
+    noise_covariance: Any = None,
+) -> KLTerms:
     """The three parts of the KL term over the whole data set, TC and MI by sampling z ~ q(z).
 
         E KL(q(z|x) ‖ p(z)) = I(z; n) + TC(z) + Σ_j KL(q(z_j) ‖ p(z_j))
@@ -162,25 +187,32 @@ def kl_terms_sampled(mean: Any, logvar: Any, *, n_samples: int, generator: torch
 
     axes = [mixture.Mixture(mean[:, j].numpy(), sd_axis[:, j].numpy()) for j in range(n_axes)]
     axis_entropy = sum(float(axis.entropies()[0]) for axis in axes)
-    log_qz_axes = torch.stack([torch.from_numpy(axis.log_density(z[:, j].numpy()))
-                               for j, axis in enumerate(axes)], 1).sum(1)
+    log_qz_axes = torch.stack(
+        [torch.from_numpy(axis.log_density(z[:, j].numpy())) for j, axis in enumerate(axes)], 1
+    ).sum(1)
     log_qz = torch.cat([log_mixture(points, mean, logvar, noise) for points in z.split(4096)])
     log_qz_given_x = gaussian.joint_log_prob(z, mean[index], logvar[index], noise)
     log_pz = gaussian.standard_log_prob(z).sum(1)
 
     kl = float(gaussian.kl_to_prior(mean, sd, noise).mean())
-    mean_log_pz = -0.5 * float((mean.square() + sd_axis.square() + gaussian.LOG_TWO_PI)
-                               .sum(1).mean())
+    mean_log_pz = -0.5 * float(
+        (mean.square() + sd_axis.square() + gaussian.LOG_TWO_PI).sum(1).mean()
+    )
     known = torch.tensor([kl + mean_log_pz, -axis_entropy, mean_log_pz], dtype=torch.float64)
-    controls = torch.stack([log_qz_given_x, log_qz_axes, log_pz], 1)               # (n, 3)
+    controls = torch.stack([log_qz_given_x, log_qz_axes, log_pz], 1)  # (n, 3)
     mean_log_qz, sampling_error = _with_controls(log_qz, controls - known)
     grid_error = n_axes * GRID_ERROR
     error = math.hypot(sampling_error, grid_error)
 
     axis_kl = -axis_entropy - mean_log_pz
     total_corr = mean_log_qz + axis_entropy
-    return KLTerms(kl, kl - total_corr - axis_kl, total_corr, axis_kl,
-                   {"kl": 0.0, "mutual_info": error, "total_corr": error, "axis_kl": grid_error})
+    return KLTerms(
+        kl,
+        kl - total_corr - axis_kl,
+        total_corr,
+        axis_kl,
+        {"kl": 0.0, "mutual_info": error, "total_corr": error, "axis_kl": grid_error},
+    )
 
 
 def _with_controls(value: Tensor, controls: Tensor) -> tuple[float, float]:

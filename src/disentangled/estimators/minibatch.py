@@ -95,12 +95,22 @@ def uniform(log_weights: Tensor, n_data: int) -> None:
 
 
 SCHEMES: dict[str, Callable[[Tensor, int], None]] = {
-    "naive": naive, "mws": mws, "mss": mss, "mss_released": mss_released, "uniform": uniform}
+    "naive": naive,
+    "mws": mws,
+    "mss": mss,
+    "mss_released": mss_released,
+    "uniform": uniform,
+}
 
 
-def log_batch_weights(scheme: Scheme, batch: int, n_data: int, *,
-                      dtype: torch.dtype = torch.float64,
-                      device: torch.device | str | None = None) -> Tensor:
+def log_batch_weights(
+    scheme: Scheme,
+    batch: int,
+    n_data: int,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> Tensor:
     """Log-weights log W (batch, batch) of a scheme: row i weighs the posteriors for sample z_i.
 
     Args: batch, the minibatch size B; n_data, the size N of the whole data set.
@@ -112,15 +122,18 @@ def log_batch_weights(scheme: Scheme, batch: int, n_data: int, *,
     if batch < fewest:
         raise ValueError(f"scheme {scheme!r} needs a batch of at least {fewest}, got {batch}")
     if n_data < batch:
-        raise ValueError(f"n_data={n_data} is smaller than the batch of {batch}: "
-                         "pass the size of the whole data set")
+        raise ValueError(
+            f"n_data={n_data} is smaller than the batch of {batch}: "
+            "pass the size of the whole data set"
+        )
     log_weights = torch.empty(batch, batch, dtype=dtype, device=device)
     SCHEMES[scheme](log_weights, n_data)
     return log_weights
 
 
-def log_aggregate_posterior(code: Code, *, n_data: int, scheme: Scheme,
-                            noise_covariance: Any = None) -> LogQ:
+def log_aggregate_posterior(
+    code: Code, *, n_data: int, scheme: Scheme, noise_covariance: Any = None
+) -> LogQ:
     """Log-densities of the aggregate posterior at the codes of a batch, estimated from the batch.
 
         joint_i = log Σ_k W_ik q(z_i | x_k),    per_axis_ij = log Σ_k W_ik q(z_ij | x_k)
@@ -133,15 +146,17 @@ def log_aggregate_posterior(code: Code, *, n_data: int, scheme: Scheme,
     Source: Chen et al. 2018 (paper C), eq. 3 and footnote 2.
     """
     z, mean, logvar = code
-    z = z[:, None]                                                            # (B, 1, D)
+    z = z[:, None]  # (B, 1, D)
     log_weights = log_batch_weights(scheme, len(z), n_data, dtype=z.dtype, device=z.device)
     if noise_covariance is None:
-        log_q_given = gaussian.log_prob(z, mean, logvar)                      # (B, B, D)
-        log_q_joint = log_q_given.sum(-1)                                     # (B, B)
+        log_q_given = gaussian.log_prob(z, mean, logvar)  # (B, B, D)
+        log_q_joint = log_q_given.sum(-1)  # (B, B)
     else:
         noise = gaussian.noise_matrix(noise_covariance, z.shape[-1])
         log_noise = noise.diagonal().log().to(z.device, z.dtype)
         log_q_given = gaussian.log_prob(z, mean, logvar + log_noise)
         log_q_joint = gaussian.joint_log_prob(z, mean, logvar, noise)
-    return LogQ(torch.logsumexp(log_weights + log_q_joint, 1),
-                torch.logsumexp(log_weights[..., None] + log_q_given, 1))
+    return LogQ(
+        torch.logsumexp(log_weights + log_q_joint, 1),
+        torch.logsumexp(log_weights[..., None] + log_q_given, 1),
+    )
