@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from disentangled.nets.heads import Posterior, glorot
+from disentangled.nets.kernels import Conv2d, ConvTranspose2d
 
 
 def _side(shape: tuple[int, int, int], halvings: int) -> int:
@@ -20,12 +21,12 @@ def _side(shape: tuple[int, int, int], halvings: int) -> int:
 
 def down(before: int, after: int) -> list[nn.Module]:
     """A 4 x 4 convolution that halves the picture, then ReLU."""
-    return [nn.Conv2d(before, after, 4, 2, 1), nn.ReLU()]
+    return [Conv2d(before, after, 4, 2, 1), nn.ReLU()]
 
 
 def up(before: int, after: int) -> list[nn.Module]:
     """A transposed 4 x 4 convolution that doubles the picture, then ReLU."""
-    return [nn.ConvTranspose2d(before, after, 4, 2, 1), nn.ReLU()]
+    return [ConvTranspose2d(before, after, 4, 2, 1), nn.ReLU()]
 
 
 def dense(before: int, after: int) -> list[nn.Module]:
@@ -38,9 +39,9 @@ def dlib_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     trunk = nn.Sequential(
         *down(shape[0], 32),
         *down(32, 32),
-        nn.Conv2d(32, 64, 2, 2),
+        Conv2d(32, 64, 2, 2),
         nn.ReLU(),
-        nn.Conv2d(64, 64, 2, 2),
+        Conv2d(64, 64, 2, 2),
         nn.ReLU(),
         nn.Flatten(),
         *dense(64 * side**2, 256),
@@ -59,7 +60,7 @@ def dlib_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
             *up(64, 64),
             *up(64, 32),
             *up(32, 32),
-            nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+            ConvTranspose2d(32, shape[0], 4, 2, 1),
         )
     )
 
@@ -88,7 +89,7 @@ def kim_mnih_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
         *up(64, 64),
         *up(64, 32),
         *up(32, 32),
-        nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+        ConvTranspose2d(32, shape[0], 4, 2, 1),
     )
 
 
@@ -118,7 +119,7 @@ def burgess_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
         *up(32, 32),
         *up(32, 32),
         *up(32, 32),
-        nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+        ConvTranspose2d(32, shape[0], 4, 2, 1),
     )
 
 
@@ -139,5 +140,5 @@ def small_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
         *dense(128, 64 * side**2),
         nn.Unflatten(1, (64, side, side)),
         *up(64, 32),
-        nn.ConvTranspose2d(32, shape[0], 4, 2, 1),
+        ConvTranspose2d(32, shape[0], 4, 2, 1),
     )
