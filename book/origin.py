@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import re
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -83,6 +85,20 @@ def rows(notebook: NotebookNode, results: Path) -> list[Path]:
     return sorted({f for f in files if f.name[0] != "." and f.parent.name != "checkpoints"})
 
 
+def bare(code: str) -> str:
+    """A module's text without docstrings, comments and blank lines, which no output depends on."""
+    lines = code.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            for row in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                lines[row - 1] = ""
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
 def digest(texts: Iterable[str], files: Iterable[Path], root: Path) -> str:
     """One hash of texts and of files with their places; a line ends the same on every system."""
     total = hashlib.sha256()
@@ -90,6 +106,8 @@ def digest(texts: Iterable[str], files: Iterable[Path], root: Path) -> str:
         total.update(hashlib.sha256(text.encode()).digest())
     for path in files:
         content = path.read_bytes().replace(b"\r\n", b"\n")
+        if path.suffix == ".py":
+            content = bare(content.decode("utf-8")).encode()
         total.update(path.relative_to(root).as_posix().encode())
         total.update(hashlib.sha256(content).digest())
     return total.hexdigest()[:32]

@@ -108,6 +108,9 @@ def test_what_makes_a_chapter_run_again(md, root, path, old, new, what):
 def test_what_does_not_make_a_chapter_run_again(md, root):
     run.publish(md, root)
     edit(root / "src/disentangled/apart.py", "1", "2")
+    (root / "src/disentangled/below.py").write_text(
+        '"""New words."""\n\n# a reason\ntruth = 42  # so\n'
+    )
     (root / "book/results/mine/smoke").mkdir()
     (root / "book/results/mine/smoke/a.json").write_text("{}")
     (root / "book/results/mine/laptop/.lock").write_text("1")

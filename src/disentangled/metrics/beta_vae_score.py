@@ -22,10 +22,10 @@ def beta_vae_score(
     n_eval: int = 5_000,
     batch: int = 64,
 ) -> Score:
-    r"""Accuracy of a linear classifier on mean |z - z'| over pairs that share one factor.
+    r"""Accuracy of a linear classifier on distances of pairs that share one factor.
 
     A point is made so: draw a factor k, and `batch` pairs of images, each pair with the same
-    value of v_k; the feature is the mean over pairs of |z - z'| (D,), its class is k. Logistic
+    value of v_k; the feature is the mean over pairs of abs(z - z') (D,), its class is k. Logistic
     regression (L2, C = 1) is fitted on `n_train` points and judged on `n_eval` other points.
 
     Args:

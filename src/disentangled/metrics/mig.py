@@ -26,7 +26,7 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
     Returns: Score in [0, 1]; parts: mutual_information (K, D) in nats, gap (K,), each already
     divided by H(v_k), factor_entropy (K,) in nats. A constant code has information 0.
 
-    **Error**: each I is biased upward by about (n_bins - 1)(|v_k| - 1) / 2N nats where the code
+    **Error**: each I is biased upward by about (n_bins - 1)(n_values - 1) / 2N nats where the code
     is independent of the factor (0.037 at 20 bins, 40 values, N = 10,000); on an axis that
     knows the factor the bias is smaller, so the gap reads low, by at most that over H(v_k).
     Binning itself loses information: 20 bins tell at best 20 of 40 values apart. A few
