@@ -200,7 +200,7 @@ def read_frames(path: Path) -> np.ndarray:
         DamagedFile: the file is cut off or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             frames: np.ndarray = archive["frames"]
             return frames
     except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:

@@ -286,16 +286,17 @@ class Stack:
         return sound
 
     def state(self, position: int) -> dict[str, Tensor]:
-        """All that the seed at this position needs to go on: a flat dict of tensors."""
+        """Copies of all that the seed at this position needs to go on, in a flat dict."""
         tensors = {"generator": self.streams[position].generator.get_state()}
         for net, parameters in self.params.items():
             for name, tensor in parameters.items():
-                tensors[f"{net}/{name}"] = tensor[position].detach()
+                tensors[f"{net}/{name}"] = tensor[position].detach().clone()
         for player in self.recipe.players:
             states = self.optimisers[player.name].state
             for i, tensor in enumerate(self.moved(player)):
                 for moment in ("exp_avg", "exp_avg_sq"):
-                    tensors[f"{player.name}/{i}/{moment}"] = states[tensor][moment][position]
+                    kept = states[tensor][moment][position].clone()
+                    tensors[f"{player.name}/{i}/{moment}"] = kept
         return tensors
 
     def load(self, states: list[dict[str, Tensor]]) -> None:
