@@ -16,14 +16,7 @@ PAPERS = {
     "A": "Yang et al. 2020, split encoder",
     "B": "Anonymous 2020, intervention",
 }
-VERDICTS = {
-    "H": "holds as printed",
-    "C": "holds under an extra condition",
-    "F": "false as printed",
-    "T": "typo or scan error",
-    "N": "not checkable by computing",
-    "X": "derived here",
-}
+VERDICTS = claims.VERDICTS
 GENERATED = "<!-- {name}: begin -->\n{text}<!-- {name}: end -->"
 
 

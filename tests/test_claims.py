@@ -251,6 +251,12 @@ def test_a_complete_chapter_sums_up():
     assert claims.summary(page)["verdict"].unique().tolist() == ["not run"]
 
 
+def test_a_record_reads_as_a_sentence():
+    assert repr(check()) == (
+        "C-05 holds as printed\noff by 0.0 (allowed 1e-09); one added: off by 1.0"
+    )
+
+
 def test_smoke_records_stay_out_of_the_published_ones(monkeypatch):
     monkeypatch.delenv("DISENTANGLED_RESULTS")
     assert records.folder("laptop").parts[-3:] == ("book", "results", "claims")

@@ -19,9 +19,10 @@ import pandas as pd
 
 from disentangled import records
 from disentangled.comparisons import Comparison, compare, holm, resample, verdicts
-from disentangled.records import Record
+from disentangled.records import VERDICTS, Record
 
 __all__ = [
+    "VERDICTS",
     "Chapter",
     "CheckError",
     "by_reading",
@@ -194,12 +195,12 @@ def summary(page: Chapter) -> pd.DataFrame:
     Raises:
         CheckError: the chapter has left out one of its statements.
     """
-    rows = records.table(page.profile)
-    rows = rows[rows["chapter"] == page.name]
+    rows = records.table(page.profile).query("chapter == @page.name").copy()
     left_out = rows.loc[rows["verdict"] == "not checked", "id"]
     if len(left_out):
         raise CheckError(f"chapter {page.name} has not checked {', '.join(left_out)}")
-    return rows.set_index("id")[["place", "title", "verdict", "evidence"]]
+    rows["verdict"] = rows["verdict"].replace(VERDICTS)
+    return rows.set_index("id").rename_axis(None)[["place", "title", "verdict", "evidence"]]
 
 
 def _declared(id: str, page: Chapter, verdict: str | None = None) -> dict[str, str]:

@@ -23,6 +23,17 @@ ROUND_OFF = 1e-9
 """Smaller numbers are recorded as the next power of ten, so that re-runs are small diffs."""
 
 
+VERDICTS = {
+    "H": "holds as printed",
+    "C": "holds under an extra condition",
+    "F": "false as printed",
+    "T": "typo or scan error",
+    "N": "not checkable by computing",
+    "X": "derived here",
+}
+"""The letters of verdicts on statements; those on empirical claims are words already."""
+
+
 @dataclass(frozen=True)
 class Record:
     """What a chapter found about one statement: id, verdict, and the facts behind it."""
@@ -37,7 +48,7 @@ class Record:
         return _EVIDENCE[self.facts["how"]](self.facts)
 
     def __repr__(self) -> str:
-        return f"{self.id}: {self.verdict}\n{self.evidence}"
+        return f"{self.id} {VERDICTS.get(self.verdict, self.verdict)}\n{self.evidence}"
 
 
 def statements() -> pd.DataFrame:
