@@ -43,6 +43,9 @@ def faults(root: Path) -> dict[str, str]:
             found[f"book/chapters/{twin.name}"] = "has no .md beside it"
     if tables.readme(root) != (root / "README.md").read_text("utf-8"):
         found["README.md"] = "its table of results is out of step with the ledger"
+    shown = root / tables.PICTURE
+    if not shown.is_file() or shown.read_bytes() != tables.picture(root):
+        found[tables.PICTURE] = "is not the figure of the chapter it is taken from"
     return found
 
 
@@ -153,6 +156,7 @@ def main() -> int:
     wanted = [md for md in chapters(ROOT) if not options.names or md.stem in options.names]
     failed = [md.stem for md in wanted if not update(md, ROOT, options.all)]
     (ROOT / "README.md").write_text(tables.readme(ROOT), "utf-8")
+    (ROOT / tables.PICTURE).write_bytes(tables.picture(ROOT))
     try:
         page = build(ROOT, ROOT / "build" / "book")
     except subprocess.CalledProcessError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -88,6 +90,23 @@ def badges(root: Path) -> str:
     url = project["repository"]
     badge = f"{url}/actions/workflows/test.yml/badge.svg?branch={project['branch']}"
     return f"[![tests]({badge})]({url}/actions/workflows/test.yml)\n" if url else ""
+
+
+PICTURE = "book/_static/tradeoff.png"
+"""The README's picture: the first figure of the chapter on paper C's main experiment."""
+
+
+def picture(root: Path) -> bytes:
+    """The picture's bytes, as the executed chapter holds them.
+
+    Raises: ValueError when the chapter shows no figure.
+    """
+    twin = json.loads((root / "book/chapters/beta_tcvae.ipynb").read_text("utf-8"))
+    for cell in twin["cells"]:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                return base64.b64decode(output["data"]["image/png"])
+    raise ValueError("book/chapters/beta_tcvae.ipynb shows no figure: run book/run.py beta_tcvae")
 
 
 def readme(root: Path) -> str:
