@@ -240,6 +240,13 @@ def test_records_out_of_step_with_the_table_are_named(tmp_path):
         claims.ledger()
 
 
+def test_the_ledger_states_the_condition_of_a_verdict():
+    check("C-04", "C", without=[3], perturbed=None)
+    evidence = claims.ledger().set_index("id").loc["C-04", "evidence"]
+    assert evidence.startswith("Exact if and only if the prior factorises")
+    assert evidence.endswith("; off by 0.0 (allowed 1e-09); condition removed: off by 6.0")
+
+
 def test_a_chapter_that_leaves_out_a_statement_is_stopped():
     check()
     with pytest.raises(claims.CheckError, match="has not checked C-01, C-03, C-04"):

@@ -180,13 +180,17 @@ def ledger() -> pd.DataFrame:
     """Every statement and claim with what the published chapters found, in the papers' order.
 
     Columns: id kind paper statement verdict evidence chapter. A statement that no chapter has
-    checked yet has the verdict "not checked", a claim without rows "not run".
+    checked yet has the verdict "not checked", a claim without rows "not run". The evidence of
+    a statement that was checked begins with the condition or the remark on it, if there is one.
 
     Raises:
         ValueError: a file of records is damaged or out of step with `statements.csv`.
     """
-    columns = ["id", "kind", "paper", "statement", "verdict", "evidence", "chapter"]
-    return records.table("laptop")[columns]
+    rows = records.table("laptop")
+    computed = rows["verdict"].isin(["H", "C", "F", "X"])
+    remark = rows["condition"].where(computed, "").str.replace(r"\.$", "; ", regex=True)
+    rows["evidence"] = remark + rows["evidence"]
+    return rows[["id", "kind", "paper", "statement", "verdict", "evidence", "chapter"]]
 
 
 def summary(page: Chapter) -> pd.DataFrame:
