@@ -63,6 +63,20 @@ def fix_widget_ids(notebook: NotebookNode) -> NotebookNode:
     return nbformat.reads(text, as_version=4)
 
 
+def fix_table_ids(notebook: NotebookNode) -> None:
+    """Number styled tables in the order they are shown, in place of random ids."""
+    fixed: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return fixed.setdefault(match[0], f"T_{len(fixed):05x}")
+
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "text/html" in output.get("data", {}):
+                html = output.data["text/html"]
+                output.data["text/html"] = re.sub(r"\bT_[0-9a-f]{5}(?![0-9a-f])", number, html)
+
+
 def tidy_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs as a reader should find them: no stderr (progress), each stream in one piece.
 
@@ -97,6 +111,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     fix_cell_ids(notebook)
+    fix_table_ids(notebook)
     return fix_widget_ids(notebook)
 
 

@@ -211,6 +211,18 @@ def test_ids_depend_on_content_alone():
     assert one.cells[0].id != one.cells[1].id
 
 
+def test_ids_of_styled_tables_are_numbered():
+    def notebook(ids):
+        html = "".join(f'<style>#T_{i}_row0 {{}}</style><table id="T_{i}">' for i in ids)
+        cell = nbformat.v4.new_code_cell("table")
+        cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": html})]
+        return pairs.tidy(nbformat.v4.new_notebook(cells=[cell]))
+
+    one, two = notebook(["1a2b3", "0ffee"]), notebook(["99999", "8e8e8"])
+    assert one == two
+    assert one.cells[0].outputs[0].data["text/html"].count("T_00001") == 2
+
+
 @pytest.mark.parametrize("url", ["", "https://example.org/owner/name"])
 def test_buttons_wait_for_the_address(tmp_path, url):
     pyproject = (run.ROOT / "pyproject.toml").read_text()
