@@ -160,6 +160,8 @@ def work(experiment: str, profile: str, hardware: Hardware | None = None) -> Non
             found = False
             for setting in left:
                 run = setting.run
+                if run.dataset in impossible:
+                    continue
                 try:
                     data = _load(run.dataset, run.size)
                 except FileNotFoundError as error:

@@ -38,6 +38,8 @@ from disentangled.data.images import gather
 OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
 GRID_FILE = "dsprites_downsampled.npz"
 SUBSET_FILE = "dsprites_subset.npz"
+FILES = (f"{OFFICIAL}.hdf5", f"{OFFICIAL}.npz", GRID_FILE, SUBSET_FILE)
+"""All of them, the largest first."""
 N_SUBSET = 20_000
 MEND = (
     "`make data` (python -m disentangled.data) downloads the official file with its checksum; "
@@ -49,8 +51,7 @@ HDF5_BLOCK = 23_040
 
 def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The largest real set that is there; its `name` says which one it was."""
-    names = [f"{OFFICIAL}.hdf5", f"{OFFICIAL}.npz", GRID_FILE, SUBSET_FILE]
-    path = find(names, root, subfolder="dsprites_real", mend=MEND)
+    path = find(list(FILES), root, subfolder="dsprites_real", mend=MEND)
     if path.name == GRID_FILE:
         return _grid(path, size)
     if path.name == SUBSET_FILE:

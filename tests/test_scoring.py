@@ -1,0 +1,146 @@
+"""Scores of models made by hand, whose numbers are known."""
+
+import math
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from torch import nn
+
+from disentangled import scoring
+from disentangled.data import FactorData
+from disentangled.training import Fitted
+
+SD = 0.01
+FACTORS = torch.cartesian_prod(*[torch.arange(4)] * 3)
+# Images of three pixels; each shows one factor, 0 to 255 in steps of 85.
+DATA = FactorData("pixels", (85 * FACTORS).to(torch.uint8).view(64, 1, 1, 3), FACTORS,
+                  ("shape", "row", "column"), (4, 4, 4), source="made up")  # fmt: skip
+
+NATS = {"elbo", "distortion", "kl", "mutual_info", "total_corr", "axis_kl", "best_mutual_info",
+        "gaussian_tc"}  # fmt: skip
+
+
+class Encoder(nn.Module):
+    """Posterior means that are the pixels times `scale`, and one log-variance for all."""
+
+    def __init__(self, scale, logvar):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(scale))
+        self.logvar = nn.Parameter(torch.tensor(logvar))
+
+    def forward(self, x):
+        mean = self.scale * (2 * x.flatten(1) - 1)
+        return mean, self.logvar.expand_as(mean)
+
+
+class Decoder(nn.Module):
+    """Logits that are `slope` times the code."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(slope))
+
+    def forward(self, z):
+        return (self.slope * z).view(-1, 1, 1, 3)
+
+
+def model(scale, logvar, slope=0.0, pixel_area=1):
+    nets = {"encoder": Encoder(scale, logvar), "decoder": Decoder(slope)}
+    params = {
+        name: {k: v.detach()[None] for k, v in net.named_parameters()}
+        for name, net in nets.items()
+    }
+    run = tiny.run(pixel_area=pixel_area)
+    return Fitted(run, (0,), 100, params, {}, {}, 0.0, nets)
+
+
+def scores(fitted, of=scoring.main_scores):
+    """Values by quantity, and by (quantity, factors)."""
+    numbers = of(fitted, DATA, scoring.encoded(fitted, DATA))
+    assert {number["step"] for number in numbers} == {100}
+    named = {(n["quantity"], n["factors"]): n["value"] for n in numbers}
+    return {n["quantity"]: n["value"] for n in numbers} | named
+
+
+def test_identity():
+    """Every axis holds one factor: an independent grid, far apart against the noise."""
+    found = scores(model(1.0, 2 * math.log(SD)))
+    grid = torch.tensor([-1, -1 / 3, 1 / 3, 1], dtype=torch.float64)
+    # closed form: (mean² + σ² - 1 - log σ²) / 2 on each of three axes
+    kl = 3 * 0.5 * (float((grid**2).mean()) + SD**2 - 1 - 2 * math.log(SD))
+    assert found["kl"] == pytest.approx(kl, abs=1e-5)
+    assert found["distortion"] == pytest.approx(3 * math.log(2), abs=1e-6)
+    assert found["elbo"] == pytest.approx(-3 * math.log(2) - kl, abs=1e-5)
+    assert found["mutual_info"] == pytest.approx(math.log(64), abs=1e-3)
+    assert found["total_corr"] == pytest.approx(0, abs=1e-3)
+    assert found["axis_kl"] == pytest.approx(kl - math.log(64), abs=1e-3)
+    assert found["mig_exact", "row column"] == pytest.approx(1, abs=1e-3)
+    for factor in ("row", "column"):
+        assert found["mig_gap", factor] == pytest.approx(1, abs=1e-3)
+        assert found["best_mutual_info", factor] == pytest.approx(math.log(4), abs=1e-3)
+    assert ("mig_gap", "shape") not in found
+
+
+def test_collapsed():
+    """Every posterior is the prior: nothing is known, nothing is paid."""
+    found = scores(model(0.0, 0.0))
+    assert found["elbo"] == pytest.approx(-3 * math.log(2), abs=1e-6)
+    for quantity in ("kl", "mutual_info", "total_corr", "axis_kl"):
+        assert found[quantity] == pytest.approx(0, abs=2e-4)
+    assert found["mig_exact"] == pytest.approx(0, abs=1e-4)
+    assert found["best_mutual_info"] == pytest.approx(0, abs=1e-4)
+
+
+def test_distortion_is_that_of_the_sampled_codes():
+    fitted = model(1.0, 0.0, slope=2.0, pixel_area=16)
+    code = scoring.encoded(fitted, DATA)
+    again = scoring.encoded(fitted, DATA)
+    assert torch.equal(code.z, again.z)  # the same noise for every model
+    x = DATA.pixels(torch.arange(64)).view(64, 3).double()
+    z = code.z.double()
+    nats = torch.log1p(torch.exp(2 * z)) - 2 * x * z
+    found = scores(fitted)
+    assert found["distortion"] == pytest.approx(16 * float(nats.sum(1).mean()), rel=1e-6)
+    assert found["elbo"] == pytest.approx(-found["distortion"] - found["kl"], abs=1e-9)
+    deviation = code.z - code.mean
+    assert float(deviation.std()) == pytest.approx(1, abs=0.2)
+
+
+def test_further_scores_of_the_identity():
+    found = scores(model(1.0, 2 * math.log(SD)), scoring.further_scores)
+    assert found["mig", "shape row column"] == pytest.approx(1, abs=1e-9)
+    assert found["mig", "row column"] == pytest.approx(1, abs=1e-9)
+    assert found["beta_vae_score"] == 1
+    assert found["factor_vae_score"] == 1
+    assert found["gaussian_tc"] == pytest.approx(0, abs=1e-3)
+
+
+def test_numbers_name_their_estimator_code_and_factors():
+    fitted = model(1.0, 2 * math.log(SD))
+    code = scoring.encoded(fitted, DATA)
+    numbers = scoring.main_scores(fitted, DATA, code)
+    numbers += scoring.further_scores(fitted, DATA, code)
+    keys = [(n["quantity"], n["code"], n["factors"]) for n in numbers]
+    assert len(set(keys)) == len(keys)
+    for number in numbers:
+        assert number["estimator"]
+        if "mig" in number["quantity"]:
+            assert number["factors"]
+            assert number["code"] in ("mean", "sample")
+        assert number["unit"] == ("nats" if number["quantity"] in NATS else "1")
+
+
+def test_frames_move_one_axis_at_a_time():
+    fitted = model(1.0, 0.0, slope=1.0)
+    code = scoring.encoded(fitted, DATA)
+    frames = scoring.frames(fitted, DATA, code)
+    assert (frames.shape, frames.dtype) == ((3, 9, 1, 1, 3), np.uint8)
+    start = code.mean[32].double().numpy()  # the image in the middle
+    for axis in range(3):
+        for place, value in enumerate(scoring.TRAVERSAL):
+            moved = start.copy()
+            moved[axis] = value
+            expected = np.round(255 / (1 + np.exp(-moved)))
+            assert np.abs(frames[axis, place, 0, 0].astype(int) - expected).max() <= 1

@@ -1,0 +1,207 @@
+"""Files on disk: whole or reported, never half."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from disentangled import store
+from disentangled.store import COLUMNS, NUMBER, DamagedFile
+
+SHARED = [name for name in COLUMNS if name not in NUMBER]
+
+
+def common(**changes):
+    columns = dict.fromkeys(SHARED, "x") | {"seed": 3, "seconds": 1.5, "weights": '{"beta": 4.0}'}
+    return columns | changes
+
+
+def number(value, **changes):
+    line = {"step": 100, "quantity": "elbo", "estimator": "data set", "code": "sample",
+            "factors": "", "value": value, "unit": "nats"}  # fmt: skip
+    return line | changes
+
+
+NUMBERS = [number(-17.123456789012345), number(float("nan"), step=50, quantity="β")]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "results" / "tiny" / "smoke" / "abc.json"
+    store.write_rows(path, {"steps": 100, "weights": {"beta": 4.0}}, common(), NUMBERS)
+    return path
+
+
+def test_columns_are_those_of_the_documentation():
+    assert " ".join(COLUMNS) == (
+        "experiment run_id dataset source objective weights encoder noise seed profile step "
+        "quantity estimator code factors value unit seconds commit torch device"
+    )
+
+
+def test_rows_come_back_as_they_were(path):
+    rows = store.read_rows(path)
+    assert [set(row) for row in rows] == [set(COLUMNS)] * 2
+    assert rows[0] == common() | NUMBERS[0]
+    assert np.isnan(rows[1].pop("value"))
+    assert rows[1] == common() | {k: v for k, v in NUMBERS[1].items() if k != "value"}
+
+
+def test_a_file_is_a_line_a_number_with_its_settings(path):
+    lines = path.read_text().splitlines()
+    assert sum('"elbo"' in line for line in lines) == 1
+    assert json.loads(path.read_text())["settings"] == {"steps": 100, "weights": {"beta": 4.0}}
+
+
+def test_rows_of_a_folder(path, monkeypatch):
+    monkeypatch.setenv(store.ROOT, str(path.parents[2]))
+    store.write_rows(path.with_name("def.json"), {}, common(seed=4), NUMBERS[:1])
+    frame = store.rows("tiny", "smoke")
+    assert list(frame.columns) == COLUMNS
+    assert frame["seed"].tolist() == [3, 3, 4]
+    assert frame["value"].tolist()[::2] == [-17.123456789012345] * 2
+    empty = store.rows("tiny", "paper")
+    assert (list(empty.columns), len(empty)) == (COLUMNS, 0)
+
+
+@pytest.mark.parametrize(
+    ("shared", "numbers", "message"),
+    [
+        (common(speed=1), NUMBERS, "a row file needs the columns"),
+        ({k: v for k, v in common().items() if k != "seed"}, NUMBERS, "got .*'commit'"),
+        (common(), [number(1.0, error=0.1)], "a number needs the columns .*'error'"),
+        (common(), [{"value": 1.0}], r"a number needs the columns .*got \['value'\]"),
+    ],
+)
+def test_other_columns_are_errors(tmp_path, shared, numbers, message):
+    with pytest.raises(ValueError, match=message):
+        store.write_rows(tmp_path / "x.json", {}, shared, numbers)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_old_file(path):
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match="JSON"):
+        store.write_rows(path, {}, common(seed=object()), NUMBERS)
+
+    def half_written():
+        with store.written_aside(path) as aside:
+            aside.write_text("half of it")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_written()
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+DAMAGES = {
+    "cut off": lambda text: text[: len(text) // 2],
+    "emptied": lambda text: "",
+    "edited": lambda text: text.replace("-17.12", "-7.12"),
+    "a number less": lambda text: text.replace(text.splitlines()[4] + "\n", ""),
+    "not JSON": lambda text: "elbo = -17",
+    "another JSON": lambda text: "[1, 2]",
+    "no digest": lambda text: '{"common": {}, "numbers": []}',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_reported_and_counts_as_missing(path, monkeypatch, damage):
+    monkeypatch.setenv(store.ROOT, str(path.parents[2]))
+    assert store.intact(path)
+    damaged = DAMAGES[damage](path.read_text())
+    assert damaged != path.read_text()
+    path.write_text(damaged)
+    with pytest.raises(DamagedFile, match=r"abc\.json is no whole row file .* sweep will redo"):
+        store.read_rows(path)
+    with pytest.warns(UserWarning, match="abc.json"):
+        assert not store.intact(path)
+    with pytest.warns(UserWarning, match="abc.json"):
+        assert len(store.rows("tiny", "smoke")) == 0
+
+
+def test_bytes_that_are_no_text_are_damage(path):
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DamagedFile):
+        store.read_rows(path)
+
+
+def test_nothing_there_is_no_damage(tmp_path):
+    assert not store.intact(tmp_path / "none.json")
+
+
+def test_tensors_come_back_as_they_were(tmp_path):
+    stacked = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    tensors = {"a": stacked[1], "b": stacked.T, "state": torch.arange(5, dtype=torch.uint8)}
+    store.write_tensors(tmp_path / "deep" / "x.safetensors", tensors, step="50", word="β")
+    read, about = store.read_tensors(tmp_path / "deep" / "x.safetensors")
+    assert about == {"step": "50", "word": "β"}
+    assert set(read) == set(tensors)
+    assert all(torch.equal(read[name], tensors[name]) for name in tensors)
+
+
+@pytest.mark.parametrize("left", [0, 4, 100, -1])
+def test_tensors_cut_off_are_damage(tmp_path, left):
+    path = tmp_path / "x.safetensors"
+    store.write_tensors(path, {"a": torch.zeros(100)})
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(DamagedFile, match=r"x\.safetensors is damaged"):
+        store.read_tensors(path)
+
+
+def test_frames_come_back_and_damage_is_told(tmp_path):
+    path = tmp_path / "frames" / "x.npz"
+    frames = np.arange(24, dtype=np.uint8).reshape(2, 3, 1, 2, 2)
+    store.write_frames(path, frames)
+    assert np.array_equal(store.read_frames(path), frames)
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:40], whole[: len(whole) // 2], b"no archive"):
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedFile, match="holds no pictures"):
+            store.read_frames(path)
+    np.savez(path, frames=np.array([None, {}], dtype=object))  # would have to be unpickled
+    with pytest.raises(DamagedFile, match="allow_pickle"):
+        store.read_frames(path)
+
+
+def test_a_claim_is_exclusive_and_ends(path):
+    with store.claimed(path) as first:
+        assert first
+        with store.claimed(path) as second, store.claimed(path.with_name("def.json")) as other:
+            assert (second, other) == (False, True)
+    with store.claimed(path) as again:
+        assert again
+
+
+HOLDER = """
+import sys, time, filelock
+lock = filelock.FileLock(sys.argv[1])
+lock.acquire(blocking=False)
+print("claimed", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_process_leaves_no_claim(path):
+    lock = path.with_name(f".{path.stem}.lock")
+    command = [sys.executable, "-c", HOLDER, str(lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "claimed\n"
+        with store.claimed(path) as got:
+            assert not got
+        process.kill()
+        process.wait()
+        with store.claimed(path) as got:
+            assert got
+
+
+def test_results_lie_in_the_checkout_unless_told(monkeypatch, tmp_path):
+    monkeypatch.delenv(store.ROOT, raising=False)
+    assert store.folder("a", "smoke") == store.checkout() / "book" / "results" / "a" / "smoke"
+    assert (store.checkout() / "src" / "disentangled" / "store.py").is_file()
+    monkeypatch.setenv(store.ROOT, str(tmp_path))
+    assert store.folder("a", "smoke") == tmp_path / "a" / "smoke"

@@ -1,0 +1,385 @@
+"""Sweeps that are killed, shared, damaged and fed with NaN end with the rows of a quiet one."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+
+from disentangled import data as datasets
+from disentangled import experiments, scoring, store, sweeps, training
+from disentangled import hardware as machines
+from disentangled.experiments import Setting
+
+SCRIPT = Path(tiny.__file__)
+N_RUNS = 9
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder of results, the tiny experiment, and no scores that take a second a run."""
+    tiny.register(monkeypatch.setitem)
+    monkeypatch.setenv(store.ROOT, str(tmp_path))
+    monkeypatch.setattr(sweeps, "POLL", 0.01)
+    monkeypatch.setattr(scoring, "further_scores", lambda model, data, code: [])
+    return tmp_path / "tiny" / "smoke"
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    """The numbers of a sweep that nothing disturbed: run id -> numbers."""
+    folder = tmp_path_factory.mktemp("quiet")
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.register(patch.setitem)
+        patch.setenv(store.ROOT, str(folder))
+        patch.setattr(scoring, "further_scores", lambda model, data, code: [])
+        sweeps.work("tiny", "smoke", tiny.CPU)
+        return numbers(folder / "tiny" / "smoke")
+
+
+def numbers(home):
+    return {path.stem: json.loads(path.read_text())["numbers"] for path in home.glob("*.json")}
+
+
+def only(monkeypatch, *chosen):
+    """Declare these settings alone."""
+    monkeypatch.setitem(experiments.EXPERIMENTS, "tiny", lambda profile: list(chosen))
+
+
+def one(steps=50, seeds=(0,), **changes):
+    return Setting(tiny.run(steps=steps, **changes), seeds, ())
+
+
+def test_a_sweep_writes_a_row_file_a_run(home, quiet):
+    declared = {s.run.id(seed): s for s in tiny.settings("smoke") for seed in s.seeds}
+    assert set(quiet) == set(declared)
+    assert len(quiet) == N_RUNS
+    for run_id, table in quiet.items():
+        setting = declared[run_id]
+        steps = {*setting.milestones, setting.run.steps}
+        assert Counter(line[0] for line in table) == dict.fromkeys(steps, 11)
+        assert all(math.isfinite(line[5]) for line in table)
+
+
+def test_rows_of_a_kill_are_those_of_a_quiet_sweep(home, quiet):
+    """Killed with -9 between the checkpoints of two seeds that train as one stack."""
+    killed = script(home, "kill", "200")
+    assert killed.communicate()[0] == ""
+    assert killed.returncode == -9
+    kept = sorted(path.name.split("-")[1] for path in (home / "checkpoints").iterdir())
+    assert kept == ["150.safetensors"] * 3 + ["200.safetensors"]
+    assert numbers(home) == {}
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    assert numbers(home) == quiet
+    assert list((home / "checkpoints").iterdir()) == []
+
+
+def script(home, *arguments, **environment):
+    """The tiny sweep in a process of its own."""
+    source = os.pathsep.join([str(SCRIPT.parent), str(Path(store.__file__).parents[1])])
+    known = {"PYTHONPATH": source, store.ROOT: str(home.parents[1]), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(SCRIPT), *arguments],
+        env=os.environ | known | environment, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_two_processes_share_a_sweep(home, quiet, tmp_path, monkeypatch):
+    """One of its own and this one, which start at the same moment."""
+    mine, write_rows = [], store.write_rows
+
+    def written(path, *columns):
+        write_rows(path, *columns)
+        mine.append(path.stem)
+
+    monkeypatch.setattr(store, "write_rows", written)
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    other = script(home, READY=str(ready))
+    while not list(ready.iterdir()):
+        assert other.poll() is None
+        time.sleep(0.01)
+    (ready / "this").touch()
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    theirs = other.communicate()[0].split()
+    assert other.returncode == 0
+    assert sorted(mine + theirs) == sorted(quiet)  # each run once
+    assert numbers(home) == quiet
+    assert mine
+    assert theirs
+
+
+def test_what_is_there_is_not_done_again(home, monkeypatch):
+    only(monkeypatch, one(seeds=(0, 1)))
+    first = sweeps.complete("tiny", "smoke", workers=1)
+    written = {path: path.stat().st_mtime_ns for path in home.glob("*.json")}
+    monkeypatch.setattr(sweeps, "_train", None)
+    again = sweeps.complete("tiny", "smoke", workers=1)
+    assert list(again.columns) == store.COLUMNS
+    assert again.equals(first)
+    assert written == {path: path.stat().st_mtime_ns for path in home.glob("*.json")}
+    row = first.iloc[0]
+    assert (row["experiment"], row["profile"], row["objective"]) == ("tiny", "smoke", "vae")
+    assert (row["dataset"], row["source"], row["encoder"]) == ("tiny", "made up", "mlp_64")
+    assert (row["device"], row["torch"], row["weights"]) == ("cpu", torch.__version__, "{}")
+    assert sorted(first["seed"].unique()) == [0, 1]
+    assert sorted(path.name for path in (home / "frames").iterdir()) == sorted(
+        f"{path.stem}.npz" for path in written
+    )
+
+
+def test_only_missing_seeds_train(home, monkeypatch):
+    setting = one(seeds=(0, 1, 2))
+    only(monkeypatch, setting)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    whole = numbers(home)
+    lost = setting.run.id(1)
+    (home / f"{lost}.json").unlink()
+    (left,) = sweeps.missing("tiny", "smoke")
+    assert left.seeds == (1,)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    assert len(whole[lost]) == 11
+    for before, after in zip(whole[lost], numbers(home)[lost], strict=True):
+        assert after[:5] == before[:5]
+        assert after[5] == pytest.approx(before[5], abs=2e-3)  # alone, not in a stack of three
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text[:200], lambda text: text.replace("0.", "1.")]
+)
+def test_a_damaged_row_is_reported_and_done_again(home, monkeypatch, damage):
+    only(monkeypatch, one())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    whole = numbers(home)
+    (path,) = home.glob("*.json")
+    path.write_text(damage(path.read_text()))
+    with pytest.warns(UserWarning, match=path.name):
+        assert len(sweeps.rows("tiny", "smoke")) == 0
+    with pytest.warns(UserWarning, match="the next sweep will redo it"):
+        sweeps.work("tiny", "smoke", tiny.CPU)
+    assert numbers(home) == whole
+
+
+def test_a_damaged_checkpoint_starts_its_run_anew(home, monkeypatch):
+    setting = one(steps=100, seeds=(0, 1))
+    only(monkeypatch, setting)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    whole = numbers(home)
+    for path in home.glob("*.json"):
+        path.unlink()
+    for seed in setting.seeds:
+        place = home / "checkpoints" / f"{setting.run.id(seed)}-50.safetensors"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"not what was written")
+    with pytest.warns(UserWarning, match="the run starts anew"):
+        sweeps.work("tiny", "smoke", tiny.CPU)
+    assert numbers(home) == whole
+
+
+def poison(monkeypatch, seed):
+    build = training.build
+
+    def poisoned(run, number, shape):
+        nets = build(run, number, shape)
+        if number == seed:
+            nets["decoder"][0].weight.data[0, 0] = math.nan
+        return nets
+
+    monkeypatch.setattr(training, "build", poisoned)
+
+
+def test_nan_stops_a_seed_with_a_row_that_says_so(home, monkeypatch):
+    setting = Setting(tiny.run(steps=100), (0, 1, 2), (50,))
+    only(monkeypatch, setting)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    sound = sweeps.rows("tiny", "smoke")
+    for path in home.glob("*.json"):
+        path.unlink()
+    poison(monkeypatch, 1)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    found = sweeps.rows("tiny", "smoke")
+    (stopped,) = found[found["seed"] == 1].to_dict("records")
+    assert (stopped["quantity"], stopped["step"], stopped["value"]) == ("stopped", 50, 50.0)
+    assert stopped["unit"] == "step"
+    before, after = (frame[frame["seed"] != 1].reset_index() for frame in (sound, found))
+    assert before["quantity"].equals(after["quantity"])
+    assert (before["value"] - after["value"]).abs().max() < 2e-3  # rounding: a smaller stack
+    assert sweeps.missing("tiny", "smoke") == []
+
+
+def test_a_stopped_seeds_row_is_written_again_when_damaged(home, monkeypatch):
+    only(monkeypatch, one(seeds=(1,)))
+    poison(monkeypatch, 1)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    (path,) = home.glob("*.json")
+    whole = numbers(home)
+    path.write_text("")
+    with pytest.warns(UserWarning, match="redo"):
+        sweeps.work("tiny", "smoke", tiny.CPU)
+    assert numbers(home) == whole
+
+
+def test_codes_that_overflow_stop_a_seed_too(home, monkeypatch):
+    only(monkeypatch, Setting(tiny.run(steps=100), (0, 1), (50,)))
+    encoded = scoring.encoded
+
+    def overflowing(model, data):
+        code = encoded(model, data)
+        return code._replace(z=code.z / 0) if model.seeds == (1,) else code
+
+    monkeypatch.setattr(scoring, "encoded", overflowing)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    found = sweeps.rows("tiny", "smoke")
+    assert found[found["seed"] == 1][["quantity", "step"]].values.tolist() == [["stopped", 100]]
+    assert sorted(found[found["seed"] == 0]["step"].unique()) == [50, 100]
+
+
+def test_data_that_are_not_on_disk_leave_their_setting_out(home, monkeypatch):
+    def absent(root, size):
+        raise FileNotFoundError("expected absent.npz, found none. `make data` fetches it")
+
+    monkeypatch.setitem(datasets.DATA_SETS, "absent", datasets.DataSet(absent, "not here"))
+    only(monkeypatch, one(dataset="absent"), one(), one(dataset="absent", seeds=(1,)))
+    with pytest.warns(UserWarning, match="absent is left out: expected absent.npz") as told:
+        sweeps.work("tiny", "smoke", tiny.CPU)
+    assert len(told) == 1
+    assert sweeps.rows("tiny", "smoke")["dataset"].unique().tolist() == ["tiny"]
+    assert sweeps.cost("tiny", "smoke").runs == 2
+
+
+def test_an_error_in_training_is_not_taken_for_missing_data(home, monkeypatch):
+    def broken(*arguments):
+        raise FileNotFoundError("a folder went away")
+
+    only(monkeypatch, one())
+    monkeypatch.setattr(sweeps, "_train", broken)
+    with pytest.raises(FileNotFoundError, match="went away"):
+        sweeps.work("tiny", "smoke", tiny.CPU)
+
+
+def test_a_setting_is_claimed_as_a_whole(home, monkeypatch):
+    setting = one(seeds=(0, 1, 2))
+    only(monkeypatch, setting)
+    data = tiny.images()
+    with store.claimed(home / f"{setting.run.id(1)}.json") as got:
+        assert got
+        assert not sweeps._train_claimed(setting, data, tiny.CPU)
+    assert numbers(home) == {}
+    assert sweeps._train_claimed(setting, data, tiny.CPU)
+    assert set(numbers(home)) == {setting.run.id(seed) for seed in (0, 1, 2)}
+
+
+def test_cost_and_its_statement(home, monkeypatch):
+    only(monkeypatch, one(seeds=(0, 1)), one(steps=150, learning_rate=1e-2))
+    each = machines.flops_per_step(tiny.run(), (1, 4, 4))
+    assert sweeps.cost("tiny", "smoke") == (2, 3, each * (2 * 50 + 150))
+    assert sweeps.flops("tiny", "smoke") == each * 250
+    # the costliest first: what is left for the end is small
+    assert [s.run.steps for s in sweeps.missing("tiny", "smoke")] == [150, 50]
+    monkeypatch.setattr(machines, "training_rate", lambda device: each * 250 / 7200)
+    assert "3 runs of 2 settings are missing" in sweeps.statement("tiny", "smoke")
+    assert "about 2.0 hours on this" in sweeps.statement("tiny", "smoke")
+    monkeypatch.setattr(machines, "training_rate", lambda device: each * 250 / 300)
+    assert "about 5 minutes on this" in sweeps.statement("tiny", "smoke")
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    assert sweeps.statement("tiny", "smoke") == "tiny, smoke: nothing is missing"
+
+
+def test_one_thread_while_it_trains_on_a_cpu(home, monkeypatch):
+    only(monkeypatch, one())
+    seen = []
+    monkeypatch.setattr(sweeps, "_train", lambda *_: seen.append(torch.get_num_threads()))
+    monkeypatch.setattr(sweeps, "missing", lambda *_: [] if seen else [one()])
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        sweeps.work("tiny", "smoke", tiny.CPU)
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+WORKER = """#!{python}
+import json, os, sys
+kept = [os.environ.get(name) for name in ("PYTHONPATH", "OMP_NUM_THREADS")]
+with open({log!r} + str(os.getpid()), "w") as file:
+    json.dump([sys.argv[1:], *kept], file)
+sys.exit({code})
+"""
+
+
+@pytest.mark.parametrize(("code", "asked", "started"), [(0, 9, 2), (0, 2, 2), (3, 2, 2)])
+def test_workers_find_the_package_and_report_failure(
+    home, monkeypatch, tmp_path, code, asked, started
+):
+    only(monkeypatch, one(), one(batch=16))
+    log, python = str(tmp_path / "log"), tmp_path / "python"
+    python.write_text(WORKER.format(python=sys.executable, log=log, code=code))
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    outcome = pytest.raises(RuntimeError, match="a worker of tiny, smoke failed")
+    with outcome if code else contextlib.nullcontext():
+        sweeps.complete("tiny", "smoke", workers=asked)
+    heard = [json.loads(path.read_text()) for path in tmp_path.glob("log*")]
+    assert len(heard) == started  # no more than there are settings
+    source = str(Path(store.__file__).parents[1])
+    for arguments, path, threads in heard:
+        assert arguments == ["-m", "disentangled.sweeps", "tiny", "smoke", "--worker"]
+        assert (path.split(os.pathsep), threads) == ([source, "elsewhere"], "1")
+
+
+def test_progress_goes_to_the_terminal_behind_a_notebook(monkeypatch, tmp_path):
+    """A kernel replaces sys.stderr and descriptor 2; the file it names is the terminal."""
+    terminal = tmp_path / "terminal"
+    with terminal.open("w") as file:
+        page = io.StringIO()
+        page.fileno = file.fileno
+        monkeypatch.setattr(sys, "stderr", page)
+        bar = sweeps._bar("tiny x 3", 100, 50)
+        bar.update(50)
+        bar.close()
+    assert page.getvalue() == ""
+    last = terminal.read_text().replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("tiny x 3: 100%")
+    assert "100/100" in last
+    assert "step/s" in last
+
+
+def test_progress_without_a_file_goes_to_the_first_stream(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert sweeps._terminal() is sys.__stderr__
+
+
+def test_the_command_states_the_cost_or_trains(home, monkeypatch, capsys):
+    only(monkeypatch, one())
+    monkeypatch.setattr(sweeps, "EXPERIMENTS", {"tiny": None})
+    sweeps.main(["tiny", "smoke", "--dry-run"])
+    assert capsys.readouterr().out.startswith("tiny, smoke: 1 runs of 1 settings are missing")
+    assert numbers(home) == {}
+    sweeps.main(["tiny", "smoke", "--worker"])
+    assert len(numbers(home)) == 1
+    sweeps.main(["tiny", "smoke"])
+    assert capsys.readouterr().out == "tiny, smoke: nothing is missing\n"
+
+
+def test_unknown_names_list_the_valid_ones(capsys):
+    for ask in (sweeps.rows, sweeps.complete, sweeps.cost, sweeps.flops):
+        with pytest.raises(ValueError, match="unknown experiment 'x'; choose one of beta_tcvae"):
+            ask("x", "smoke")
+        with pytest.raises(ValueError, match="unknown profile 'x'; choose one of laptop, paper"):
+            ask("beta_tcvae", "x")
+    with pytest.raises(SystemExit):
+        sweeps.main(["x", "smoke"])
+    assert "choose from" in (told := capsys.readouterr().err)
+    assert "beta_tcvae" in told

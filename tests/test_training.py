@@ -1,0 +1,406 @@
+"""Many seeds as one stack: the numbers of a plain loop, whoever trains beside whom."""
+
+import itertools
+import math
+from functools import partial
+
+import pytest
+import tiny
+import torch
+from torch import nn
+from torch.distributions import Normal
+from torch.nn import functional
+
+from disentangled import objectives, training
+from disentangled.hardware import Hardware
+from disentangled.nets import NETS
+from disentangled.objectives import OBJECTIVES, Recipe
+from disentangled.runs import CHUNK
+from disentangled.training import Stack, Stream, fit, trajectory
+
+DATA = tiny.images()
+SHAPE = (1, 4, 4)
+META = Hardware(torch.device("meta"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def parameters(fitted, seed):
+    """All parameters of one seed as one vector."""
+    position = fitted.seeds.index(seed)
+    tensors = [t[position] for net in fitted.params.values() for t in net.values()]
+    return torch.cat([t.flatten() for t in tensors])
+
+
+@pytest.mark.parametrize("objective", ["vae", "beta_tcvae", "factor_vae"])
+def test_a_seed_does_not_depend_on_its_group(objective):
+    run = tiny.run(objective)
+    together = fit(run, [0, 1, 2], DATA, hardware=tiny.CPU)
+    alone = fit(run, [1], DATA, hardware=tiny.CPU)
+    others = fit(run, [2, 0], DATA, hardware=tiny.CPU)
+    for part, seed in [(alone, 1), (others, 2), (others, 0)]:
+        torch.testing.assert_close(
+            parameters(part, seed), parameters(together, seed), rtol=0, atol=2e-5
+        )
+    assert float((parameters(together, 0) - parameters(together, 1)).abs().max()) > 0.1
+
+
+def layers(*sequence):
+    return nn.Sequential(*sequence)
+
+
+class Plain:
+    """One model as one writes it first, from the same initial weights."""
+
+    def __init__(self, run, seed):
+        self.encoder = layers(nn.Flatten(), nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64),
+                              nn.ReLU(), nn.Linear(64, 2 * run.n_axes))  # fmt: skip
+        self.decoder = layers(nn.Linear(run.n_axes, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(),
+                              nn.Linear(64, 16), nn.Unflatten(1, SHAPE))  # fmt: skip
+        self.critic = layers(nn.Linear(run.n_axes, 256), nn.LeakyReLU(0.2), nn.Linear(256, 256),
+                             nn.LeakyReLU(0.2), nn.Linear(256, 256), nn.LeakyReLU(0.2),
+                             nn.Linear(256, 2))  # fmt: skip
+        nets = {"encoder": self.encoder, "decoder": self.decoder, "critic": self.critic}
+        for name, built in training.build(run, seed, SHAPE).items():
+            pairs = zip(nets[name].parameters(), built.parameters(), strict=True)
+            for mine, theirs in pairs:
+                mine.data.copy_(theirs.data)
+        moved = [*self.encoder.parameters(), *self.decoder.parameters()]
+        self.optimiser = torch.optim.Adam(moved, lr=run.learning_rate)
+        self.critics = torch.optim.Adam(self.critic.parameters(), run.learning_rate, (0.5, 0.9))
+
+    def encode(self, x, noise):
+        mean, logvar = self.encoder(x).chunk(2, dim=1)
+        return mean + (0.5 * logvar).exp() * noise, mean, logvar
+
+    def elbo(self, x, z, mean, logvar):
+        logits = self.decoder(z)
+        bce = functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+        kl = -0.5 * (1 + logvar - mean**2 - logvar.exp()).sum()
+        return bce / len(x), kl / len(x)
+
+    def vector(self, nets):
+        return torch.cat([p.detach().flatten() for net in nets for p in net.parameters()])
+
+
+def permuted(z, order):
+    return torch.stack([z[order[:, j], j] for j in range(z.shape[1])], 1)
+
+
+def vae(plain, x, noise, x_other, noise_other, order):
+    plain.optimiser.zero_grad()
+    sum(plain.elbo(x, *plain.encode(x, noise))).backward()
+    plain.optimiser.step()
+
+
+def beta_tcvae(plain, x, noise, x_other, noise_other, order):
+    """Chen et al.'s eq. 4 at β = 6 with eq. 3: q(z) ≈ Σ q(z | x_k) / NB over the batch."""
+    z, mean, logvar = plain.encode(x, noise)
+    distortion, _ = plain.elbo(x, z, mean, logvar)
+    posterior = Normal(mean, (0.5 * logvar).exp())
+    each = Normal(mean[None], (0.5 * logvar).exp()[None]).log_prob(z[:, None])  # (B, B, D)
+    scale = math.log(len(DATA) * len(x))
+    log_qz = torch.logsumexp(each.sum(2), 1) - scale
+    log_qz_product = (torch.logsumexp(each, 1) - scale).sum(1)
+    log_pz = Normal(0.0, 1.0).log_prob(z).sum(1)
+    mutual_info = posterior.log_prob(z).sum(1) - log_qz
+    total = mutual_info + 6 * (log_qz - log_qz_product) + (log_qz_product - log_pz)
+    plain.optimiser.zero_grad()
+    (distortion + total.mean()).backward()
+    plain.optimiser.step()
+
+
+def factor_vae(plain, x, noise, x_other, noise_other, order):
+    """Kim & Mnih's Algorithm 2: the autoencoder moves; then the critic sees the codes from
+    before as joint, and permutes those of a second batch, encoded after the move."""
+    z, mean, logvar = plain.encode(x, noise)
+    scores = plain.critic(z)
+    loss = sum(plain.elbo(x, z, mean, logvar)) + 35 * (scores[:, 0] - scores[:, 1]).mean()
+    plain.optimiser.zero_grad()
+    loss.backward()
+    plain.optimiser.step()
+    with torch.no_grad():
+        other = permuted(plain.encode(x_other, noise_other)[0], order)
+    real, fake = torch.zeros(len(z), dtype=torch.long), torch.ones(len(z), dtype=torch.long)
+    loss = 0.5 * functional.cross_entropy(plain.critic(z.detach()), real)
+    loss = loss + 0.5 * functional.cross_entropy(plain.critic(other), fake)
+    plain.critics.zero_grad()
+    loss.backward()
+    plain.critics.step()
+
+
+def factor_vae_dlib(plain, x, noise, x_other, noise_other, order):
+    """The library's: one batch, both losses at the same weights, clipped probabilities."""
+    z, mean, logvar = plain.encode(x, noise)
+    scores = plain.critic(z)
+    loss = sum(plain.elbo(x, z, mean, logvar)) + 35 * (scores[:, 0] - scores[:, 1]).mean()
+    real = plain.critic(z.detach()).softmax(1)[:, 0].clamp(1e-6, 1 - 1e-6)
+    fake = plain.critic(permuted(z.detach(), order)).softmax(1)[:, 1].clamp(1e-6, 1 - 1e-6)
+    critic_loss = -0.5 * real.log().mean() - 0.5 * fake.log().mean()
+    moved = [*plain.encoder.parameters(), *plain.decoder.parameters()]
+    gradients = torch.autograd.grad(loss, moved)
+    plain.critics.zero_grad()
+    critic_loss.backward()
+    for parameter, gradient in zip(moved, gradients, strict=True):
+        parameter.grad = gradient
+    plain.optimiser.step()
+    plain.critics.step()
+
+
+# The library's critic sees one batch twice, and what is linear in it cancels: its gradient is
+# rounding in part, which Adam scales up to whole steps. So its loop is followed for ten only.
+@pytest.mark.parametrize(("step", "n_steps"),
+                         [(vae, 100), (beta_tcvae, 100), (factor_vae, 100), (factor_vae_dlib, 10)],
+                         ids=lambda value: getattr(value, "__name__", None))  # fmt: skip
+def test_a_stack_equals_a_plain_loop(step, n_steps):
+    run = tiny.run(step.__name__)
+    stack = Stack(run, (4, 7), DATA, tiny.CPU)
+    draws = itertools.chain.from_iterable(stack.draws() for _ in range(n_steps // CHUNK + 1))
+    for draw in itertools.islice(draws, n_steps):
+        stack.play(draw)
+    fitted = stack.fitted({}, {}, 0.0)
+    for seed in fitted.seeds:
+        plain, stream = Plain(run, seed), Stream(run, seed, DATA)
+        nets = [plain.encoder, plain.decoder, *([plain.critic] if run.critic else [])]
+        start = plain.vector(nets)
+        for t in range(n_steps):
+            if t % CHUNK == 0:
+                index, noise, index_other, noise_other, order = stream.chunk()
+            now = t % CHUNK
+            step(plain, DATA.pixels(index[now]), noise[now],
+                 DATA.pixels(index_other[now]), noise_other[now], order[now])  # fmt: skip
+        end = plain.vector(nets)
+        assert float((end - start).abs().mean()) > 0.001
+        torch.testing.assert_close(parameters(fitted, seed), end, rtol=0, atol=5e-5)
+
+
+def test_two_batches_and_turns_matter():
+    """The plain loops of both FactorVAEs are far apart, so that each test above can fail."""
+    ours = fit(tiny.run("factor_vae"), [4], DATA, hardware=tiny.CPU)
+    dlib = fit(tiny.run("factor_vae_dlib"), [4], DATA, hardware=tiny.CPU)
+    assert float((parameters(ours, 4) - parameters(dlib, 4)).abs().max()) > 1e-2
+
+
+def test_batches_are_drawn_with_replacement_and_reproducibly():
+    run = tiny.run("factor_vae", batch=64)
+    first, again, other = (Stream(run, seed, DATA).chunk() for seed in (5, 5, 6))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    index, _, index_other, _, order = first
+    distinct = torch.tensor([len(batch.unique()) for batch in [*index, *index_other]]).double()
+    # Of 64 images drawn 64 times 64 (1 - (1 - 1/64)^64) = 40.6 are seen, give or take 2.5.
+    assert float(distinct.mean()) == pytest.approx(64 * (1 - (1 - 1 / 64) ** 64), abs=1.0)
+    assert torch.equal(order.sort(dim=1).values[3, :, 1], torch.arange(64))
+    assert not torch.equal(order[3, :, 0], order[3, :, 1])
+
+
+def test_what_no_player_asks_for_is_not_drawn():
+    lengths = [part.shape[1] for part in Stream(tiny.run("vae"), 0, DATA).chunk()]
+    assert lengths == [8, 8, 0, 0, 0]
+    lengths = [part.shape[1] for part in Stream(tiny.run("factor_vae_dlib"), 0, DATA).chunk()]
+    assert lengths == [8, 8, 0, 0, 8]
+
+
+def on_meta(objective, net, side, chunks=0):
+    """Terms of one step (or of chunks) on the device that holds no values."""
+    run = tiny.run(objective, net=net, size=side)
+    images = torch.zeros(16, 1, side, side, dtype=torch.uint8)
+    factors = torch.arange(16)[:, None]
+    data = training.FactorData("blank", images, factors, ["n"], [16], source="made up")
+    stack = Stack(run, (0, 1), data.to("meta"), META)
+    for _ in range(chunks):
+        stack.advance()
+    terms = stack.play(next(stack.draws()))
+    tensors = [*terms.values(), *(t for net in stack.params.values() for t in net.values())]
+    assert {t.device.type for t in tensors} == {"meta"}
+    assert {t.shape for t in terms.values()} == {(2,)}
+    return set(terms)
+
+
+TERMS = {
+    "vae": {"distortion", "kl"},
+    "beta_vae": {"distortion", "kl"},
+    "beta_tcvae": {"distortion", "mutual_info", "total_corr", "axis_kl"},
+    "beta_tcvae_dlib": {"distortion", "kl", "total_corr"},
+    "factor_vae": {"distortion", "kl", "total_corr", "critic"},
+    "factor_vae_dlib": {"distortion", "kl", "total_corr", "critic"},
+}
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_dry_run_of_every_objective(objective):
+    terms = on_meta(objective, "mlp_64", 4, chunks=objective == "factor_vae")
+    assert terms == {"autoencoder"} | TERMS[objective]
+
+
+@pytest.mark.parametrize("net", sorted(NETS))
+def test_dry_run_of_every_net(net):
+    assert on_meta("factor_vae", net, 16) == {"autoencoder"} | TERMS["factor_vae"]
+
+
+def test_dry_run_catches_a_tensor_on_the_cpu(monkeypatch):
+    def stray(x, logits, code, **settings):
+        loss = objectives.vae(x, logits, code, **settings)
+        return loss._replace(total=loss.total + (torch.ones(3) * code.mean).sum())
+
+    recipe = OBJECTIVES["vae"]
+    player = recipe.players[0]._replace(loss=partial(recipe.players[0].loss.func, stray))
+    monkeypatch.setitem(OBJECTIVES, "stray", Recipe((player,), {}))
+    with pytest.raises(RuntimeError, match="device"):
+        on_meta("stray", "mlp_64", 4)
+
+
+@pytest.mark.parametrize("objective", ["beta_tcvae", "factor_vae"])
+def test_bf16_stays_close_to_fp32(objective):
+    first = {}
+    for precision in ("fp32", "bf16"):
+        stack = Stack(tiny.run(objective, precision=precision), (0, 1), DATA, tiny.CPU)
+        first[precision] = stack.advance()
+    for name, exact in first["fp32"].items():
+        rough = first["bf16"][name]
+        assert rough.dtype == torch.float32
+        torch.testing.assert_close(rough, exact, rtol=0.02, atol=0.02)
+    assert not torch.equal(first["bf16"]["autoencoder"], first["fp32"]["autoencoder"])
+
+
+def test_compiled_steps_give_the_same_numbers(monkeypatch):
+    """By the backend that records the graph and does not generate code, which takes a minute."""
+    compiled = partial(torch.compile, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", compiled)
+    terms = []
+    for hardware in (tiny.CPU, Hardware(torch.device("cpu"), compile=True)):
+        stack = Stack(tiny.run("factor_vae"), (0, 1), DATA, hardware)
+        terms.append(stack.advance())
+    for name, value in terms[0].items():
+        torch.testing.assert_close(terms[1][name], value, rtol=1e-4, atol=1e-4)
+
+
+def test_going_on_from_a_checkpoint_changes_nothing():
+    run = tiny.run("factor_vae", steps=150)
+    kept = []
+    whole = list(trajectory(run, tiny.SEEDS, DATA, milestones=(100,), hardware=tiny.CPU,
+                            save=kept.append, save_every=0.0))  # fmt: skip
+    assert [fitted.step for fitted in whole] == [100, 150]
+    assert [{c.step for c in group.values()} for group in kept] == [{50}, {100}]
+    for group, steps in zip(kept, [[100, 150], [150]], strict=True):
+        start = [group[seed] for seed in tiny.SEEDS]
+        rest = list(trajectory(run, tiny.SEEDS, DATA, milestones=(100,), hardware=tiny.CPU,
+                               start=start))  # fmt: skip
+        assert [fitted.step for fitted in rest] == steps  # a milestone is not yielded twice
+        assert rest[-1].seconds > start[0].seconds
+        for seed in tiny.SEEDS:
+            assert torch.equal(parameters(rest[-1], seed), parameters(whole[-1], seed))
+
+
+def test_a_milestones_model_stays_what_it_was():
+    run = tiny.run(steps=200)
+    half, whole = trajectory(run, (3,), DATA, milestones=(100,), hardware=tiny.CPU)
+    shorter = fit(tiny.run(steps=100), [3], DATA, hardware=tiny.CPU)
+    assert torch.equal(parameters(half, 3), parameters(shorter, 3))
+    assert not torch.equal(parameters(half, 3), parameters(whole, 3))
+
+
+def poison(monkeypatch, seeds):
+    """Give these seeds a NaN among their initial weights."""
+    build = training.build
+
+    def poisoned(run, seed, shape):
+        nets = build(run, seed, shape)
+        if seed in seeds:
+            nets["encoder"].head.weight.data[0, 0] = math.nan
+        return nets
+
+    monkeypatch.setattr(training, "build", poisoned)
+
+
+@pytest.mark.parametrize("objective", ["vae", "factor_vae"])
+def test_a_seed_that_is_not_finite_stops_and_the_others_go_on(monkeypatch, objective):
+    run = tiny.run(objective)
+    sound = fit(run, [0, 1, 2], DATA, hardware=tiny.CPU)
+    poison(monkeypatch, {1})
+    fitted = fit(run, [0, 1, 2], DATA, hardware=tiny.CPU)
+    assert fitted.seeds == (0, 2)
+    assert fitted.stopped == {1: CHUNK}
+    assert {t.shape[0] for net in fitted.params.values() for t in net.values()} == {2}
+    assert {value.shape for value in fitted.terms.values()} == {(2,)}
+    for seed in (0, 2):
+        torch.testing.assert_close(
+            parameters(fitted, seed), parameters(sound, seed), rtol=0, atol=2e-5
+        )
+
+
+def test_nothing_is_left_when_all_seeds_stop(monkeypatch):
+    poison(monkeypatch, {0, 1})
+    fitted = fit(tiny.run(), [0, 1], DATA, hardware=tiny.CPU)
+    assert (fitted.seeds, fitted.stopped, fitted.step) == ((), {0: CHUNK, 1: CHUNK}, CHUNK)
+    assert {t.shape[0] for net in fitted.params.values() for t in net.values()} == {0}
+
+
+def test_a_last_move_to_infinity_counts_as_not_finite():
+    stack = Stack(tiny.run(), (0, 1), DATA, tiny.CPU)
+    terms = {"autoencoder": torch.ones(2)}
+    assert stack.finite(terms) == [True, True]
+    stack.params["decoder"]["0.bias"].data[1, 0] = math.inf
+    assert stack.finite(terms) == [True, False]
+    assert stack.finite({"autoencoder": torch.tensor([math.nan, 1.0])}) == [False, False]
+
+
+def test_groups_come_back_as_one_stack():
+    run = tiny.run()
+    small = Hardware(torch.device("cpu"), memory=1)  # nothing fits: one seed a group
+    apart = fit(run, [2, 0, 1], DATA, hardware=small)
+    together = fit(run, [2, 0, 1], DATA, hardware=tiny.CPU)
+    assert sorted(apart.seeds) == sorted(together.seeds) == [0, 1, 2]
+    for seed in (0, 1, 2):
+        torch.testing.assert_close(
+            parameters(apart, seed), parameters(together, seed), rtol=0, atol=2e-5
+        )
+
+
+def test_training_lowers_the_loss_and_encodes_as_the_nets_do():
+    fitted = fit(tiny.run(steps=250), [0, 1], DATA, hardware=tiny.CPU)
+    before = training.untrained(fitted.run, [0, 1], DATA, tiny.CPU)
+    mean, logvar = fitted.encode(DATA)
+    assert mean.shape == logvar.shape == (2, 64, 3)
+    first = Stack(fitted.run, (0, 1), DATA, tiny.CPU).advance()["autoencoder"]
+    assert bool((fitted.terms["autoencoder"] < 0.95 * first).all())
+    for position in range(2):
+        net = training.build(fitted.run, position, SHAPE)
+        initial = net["encoder"](DATA.pixels(torch.arange(64)))[0]
+        torch.testing.assert_close(before.encode(DATA)[0][position], initial)
+        trained = {k: v[position] for k, v in fitted.params["encoder"].items()}
+        net["encoder"].load_state_dict(trained)
+        torch.testing.assert_close(net["encoder"](DATA.pixels(torch.arange(64)))[1],
+                                   logvar[position])  # fmt: skip
+    alone = fitted.alone(1)
+    torch.testing.assert_close(alone.encode(DATA)[0][0], mean[1])
+    torch.testing.assert_close(alone.decode(mean[1:])[0], fitted.decode(mean)[1])
+
+
+def test_fit_loads_the_data_that_its_run_names(monkeypatch):
+    tiny.register(monkeypatch.setitem)
+    run = tiny.run(steps=50)
+    reports = []
+    named = fit(run, [3], hardware=tiny.CPU, report=reports.append)
+    assert torch.equal(parameters(named, 3), parameters(fit(run, [3], DATA), 3))
+    assert [(p.step, p.steps, p.done_here) for p in reports] == [(50, 50, 50)]
+
+
+def test_bad_requests_say_what_is_expected():
+    run = tiny.run()
+    for seeds in ([], [1, 1]):
+        with pytest.raises(ValueError, match="at least one seed and none twice"):
+            fit(run, seeds, DATA)
+    for milestone in (25, 150, 0):
+        with pytest.raises(ValueError, match=r"multiples of 50 from 50 to 100"):
+            next(trajectory(run, [0], DATA, milestones=(milestone,), hardware=tiny.CPU))
+    kept = []
+    list(trajectory(run, [0, 1], DATA, hardware=tiny.CPU, save=kept.append, save_every=0.0))
+    with pytest.raises(ValueError, match="one checkpoint a seed"):
+        next(trajectory(run, [0, 1], DATA, hardware=tiny.CPU, start=[kept[0][0]]))
