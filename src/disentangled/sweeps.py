@@ -225,7 +225,7 @@ def _resumed(run: Run, seeds: Sequence[int]) -> dict[int, tuple[Checkpoint, list
     """
     kept = {seed: _checkpoints(run, seed) for seed in seeds}
     common = set.intersection(*(set(steps) for steps in kept.values())) if kept else set()
-    resumed = {}
+    resumed: dict[int, tuple[Checkpoint, list[scoring.Number]]] = {}
     for seed, steps in kept.items():
         resumed[seed] = Checkpoint(0, 0.0, {}), []
         if steps:
