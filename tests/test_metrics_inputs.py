@@ -21,6 +21,9 @@ def score(name, code=CODE, factors=FACTORS):
     if name in ("beta_vae_score", "factor_vae_score"):
         seeded = torch.Generator().manual_seed(0)
         return METRICS[name](code, factors, generator=seeded, n_train=300, n_eval=300)
+    if name == "neighbour_r2":
+        seeded = torch.Generator().manual_seed(0)
+        return METRICS[name](code, factors, generator=seeded, n_train=40, n_eval=20)
     if name == "sap":
         return METRICS[name](code, factors, kind="classifier")
     return METRICS[name](code, factors)
