@@ -16,7 +16,7 @@ import tiny
 import torch
 
 from disentangled import data as datasets
-from disentangled import experiments, scoring, store, sweeps, training
+from disentangled import experiments, scoring, stacks, store, sweeps, workers
 from disentangled import hardware as machines
 from disentangled.experiments import Setting
 
@@ -72,11 +72,11 @@ def test_a_sweep_writes_a_row_file_a_run(home, quiet):
 
 def test_rows_of_a_kill_are_those_of_a_quiet_sweep(home, quiet):
     """Killed with -9 between the checkpoints of two seeds that train as one stack."""
-    killed = script(home, "kill", "200")
+    killed = script(home, "kill", "150")
     assert killed.communicate()[0] == ""
     assert killed.returncode == -9
     kept = sorted(path.name.split("-")[1] for path in (home / "checkpoints").iterdir())
-    assert kept == ["150.safetensors"] * 3 + ["200.safetensors"]
+    assert kept == ["100.safetensors"] * 3 + ["150.safetensors"]
     assert numbers(home) == {}
     sweeps.work("tiny", "smoke", tiny.CPU)
     assert numbers(home) == quiet
@@ -95,21 +95,29 @@ def script(home, *arguments, **environment):
 
 
 def test_two_processes_share_a_sweep(home, quiet, tmp_path, monkeypatch):
-    """One of its own and this one, which start at the same moment."""
-    mine, write_rows = [], store.write_rows
-
-    def written(path, *columns):
-        write_rows(path, *columns)
-        mine.append(path.stem)
-
-    monkeypatch.setattr(store, "write_rows", written)
+    """This one trains a setting when the other begins, and ends it when the other has a row."""
+    mine, write_rows, trajectory = [], store.write_rows, workers.trajectory
     ready = tmp_path / "ready"
     ready.mkdir()
     other = script(home, READY=str(ready))
-    while not list(ready.iterdir()):
-        assert other.poll() is None
-        time.sleep(0.01)
-    (ready / "this").touch()
+
+    def until(condition):
+        while not condition():
+            assert other.poll() is None
+            time.sleep(0.01)
+
+    def begun(*arguments, **options):
+        (ready / "this").touch()
+        return trajectory(*arguments, **options)
+
+    def written(path, *columns):
+        until(lambda: {row.stem for row in home.glob("*.json")} - set(mine))
+        write_rows(path, *columns)
+        mine.append(path.stem)
+
+    monkeypatch.setattr(workers, "trajectory", begun)
+    monkeypatch.setattr(store, "write_rows", written)
+    until(lambda: list(ready.iterdir()))
     sweeps.work("tiny", "smoke", tiny.CPU)
     theirs = other.communicate()[0].split()
     assert other.returncode == 0
@@ -123,7 +131,7 @@ def test_what_is_there_is_not_done_again(home, monkeypatch):
     only(monkeypatch, one(seeds=(0, 1)))
     first = sweeps.complete("tiny", "smoke", workers=1)
     written = {path: path.stat().st_mtime_ns for path in home.glob("*.json")}
-    monkeypatch.setattr(sweeps, "_train", None)
+    monkeypatch.setattr(workers, "_train_group", None)
     again = sweeps.complete("tiny", "smoke", workers=1)
     assert list(again.columns) == store.COLUMNS
     assert again.equals(first)
@@ -187,7 +195,7 @@ def test_a_damaged_checkpoint_starts_its_run_anew(home, monkeypatch):
 
 
 def poison(monkeypatch, seed):
-    build = training.build
+    build = stacks.build
 
     def poisoned(run, number, shape):
         nets = build(run, number, shape)
@@ -195,7 +203,7 @@ def poison(monkeypatch, seed):
             nets["decoder"][0].weight.data[0, 0] = math.nan
         return nets
 
-    monkeypatch.setattr(training, "build", poisoned)
+    monkeypatch.setattr(stacks, "build", poisoned)
 
 
 def test_nan_stops_a_seed_with_a_row_that_says_so(home, monkeypatch):
@@ -262,7 +270,7 @@ def test_an_error_in_training_is_not_taken_for_missing_data(home, monkeypatch):
         raise FileNotFoundError("a folder went away")
 
     only(monkeypatch, one())
-    monkeypatch.setattr(sweeps, "_train", broken)
+    monkeypatch.setattr(workers, "_train_group", broken)
     with pytest.raises(FileNotFoundError, match="went away"):
         sweeps.work("tiny", "smoke", tiny.CPU)
 
@@ -273,9 +281,9 @@ def test_a_setting_is_claimed_as_a_whole(home, monkeypatch):
     data = tiny.images()
     with store.claimed(home / f"{setting.run.id(1)}.json") as got:
         assert got
-        assert not sweeps._train_claimed(setting, data, tiny.CPU)
+        assert not workers.train(setting, data, tiny.CPU)
     assert numbers(home) == {}
-    assert sweeps._train_claimed(setting, data, tiny.CPU)
+    assert workers.train(setting, data, tiny.CPU)
     assert set(numbers(home)) == {setting.run.id(seed) for seed in (0, 1, 2)}
 
 
@@ -298,7 +306,12 @@ def test_cost_and_its_statement(home, monkeypatch):
 def test_one_thread_while_it_trains_on_a_cpu(home, monkeypatch):
     only(monkeypatch, one())
     seen = []
-    monkeypatch.setattr(sweeps, "_train", lambda *_: seen.append(torch.get_num_threads()))
+
+    def train(*_):
+        seen.append(torch.get_num_threads())
+        return True
+
+    monkeypatch.setattr(sweeps, "train", train)
     monkeypatch.setattr(sweeps, "missing", lambda *_: [] if seen else [one()])
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -346,7 +359,7 @@ def test_progress_goes_to_the_terminal_behind_a_notebook(monkeypatch, tmp_path):
         page = io.StringIO()
         page.fileno = file.fileno
         monkeypatch.setattr(sys, "stderr", page)
-        bar = sweeps._bar("tiny x 3", 100, 50)
+        bar = workers._bar("tiny x 3", 100, 50)
         bar.update(50)
         bar.close()
     assert page.getvalue() == ""
@@ -358,7 +371,7 @@ def test_progress_goes_to_the_terminal_behind_a_notebook(monkeypatch, tmp_path):
 
 def test_progress_without_a_file_goes_to_the_first_stream(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert sweeps._terminal() is sys.__stderr__
+    assert workers.terminal() is sys.__stderr__
 
 
 def test_the_command_states_the_cost_or_trains(home, monkeypatch, capsys):

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from disentangled import data as datasets
-from disentangled import experiments, scoring, store, sweeps, training
+from disentangled import experiments, scoring, store, sweeps, training, workers
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
 from disentangled.hardware import Hardware
@@ -51,7 +51,7 @@ def settings(profile):
     if profile != "smoke":
         return []
     return [
-        Setting(run("factor_vae", steps=300), SEEDS, (150,)),
+        Setting(run("factor_vae", steps=200), SEEDS, (100,)),
         *(Setting(run("beta_vae", weights={"beta": b}), (0, 1), ()) for b in (2.0, 4.0, 8.0)),
     ]
 
@@ -66,7 +66,7 @@ def main(arguments):
     register()
     sweeps.POLL = 0.05
     scoring.further_scores = lambda model, data, code: []  # a second a run, and tested elsewhere
-    sweeps.trajectory = partial(training.trajectory, save_every=0.0)
+    workers.trajectory = partial(training.trajectory, save_every=0.0)
     write_rows, write_tensors = store.write_rows, store.write_tensors
 
     def written(path, *columns):

@@ -1,0 +1,208 @@
+"""One setting of a sweep: claim its runs, train them, score them, write their rows.
+
+A run is one setting with one seed. Its row file is its only trace: a run whose file is there and
+whole is done. A process claims all missing runs of a setting, because they train as one stack;
+those of other settings stay free. A killed process leaves no claim behind.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import TextIO
+
+import torch
+from tqdm import tqdm
+
+from disentangled import hardware as machines
+from disentangled import scoring, store
+from disentangled.data import FactorData
+from disentangled.experiments import Setting
+from disentangled.hardware import Hardware
+from disentangled.runs import Run
+from disentangled.stacks import image_shape
+from disentangled.training import Checkpoint, Fitted, Progress, trajectory
+
+
+def train(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
+    """Claim all runs of the setting and train the missing ones; False if another has a claim.
+
+    data: the images of the setting, on the hardware's device.
+    """
+    run = setting.run
+    home = store.folder(run.experiment, run.profile)
+    paths = {seed: home / f"{run.id(seed)}.json" for seed in setting.seeds}
+    with ExitStack() as claims:
+        if not all(claims.enter_context(store.claimed(path)) for path in paths.values()):
+            return False
+        # Another process may have finished some since they were found missing.
+        seeds = [seed for seed, path in paths.items() if not store.intact(path)]
+        resumed = _resumed(run, seeds)
+        for step in sorted({c.step for c, _ in resumed.values()}):
+            together = [seed for seed in seeds if resumed[seed][0].step == step]
+            for group in machines.groups(run, together, image_shape(data), hardware):
+                starts = [resumed[seed][0] for seed in group] if step else []
+                numbers = {seed: resumed[seed][1] for seed in group}
+                _train_group(setting._replace(seeds=tuple(group)), data, hardware, starts, numbers)
+        return True
+
+
+def _checkpoints(run: Run, seed: int) -> dict[int, Path]:
+    """The seed's checkpoints on disk by their step."""
+    home = store.folder(run.experiment, run.profile) / "checkpoints"
+    paths = home.glob(f"{run.id(seed)}-*.safetensors")
+    return {int(path.stem.split("-")[1]): path for path in paths}
+
+
+def _resumed(run: Run, seeds: Sequence[int]) -> dict[int, tuple[Checkpoint, list[scoring.Number]]]:
+    """Where every seed stood, with the numbers scored until then; step 0 if it has not begun.
+
+    Seeds go on together from the last step that all of them have, as they would have gone on
+    without the interruption, which may have come between the checkpoints of one step.
+    """
+    kept = {seed: _checkpoints(run, seed) for seed in seeds}
+    common = set.intersection(*(set(steps) for steps in kept.values())) if kept else set()
+    resumed: dict[int, tuple[Checkpoint, list[scoring.Number]]] = {}
+    for seed, steps in kept.items():
+        resumed[seed] = Checkpoint(0, 0.0, {}), []
+        if steps:
+            path = steps[max(common or steps)]
+            try:
+                state, about = store.read_tensors(path)
+                checkpoint = Checkpoint(int(about["step"]), float(about["seconds"]), state)
+                resumed[seed] = checkpoint, json.loads(about["numbers"])
+            except store.DamagedFile as damage:
+                warnings.warn(f"{damage}; the run starts anew", stacklevel=2)
+    return resumed
+
+
+def _save(
+    run: Run, checkpoints: dict[int, Checkpoint], numbers: dict[int, list[scoring.Number]]
+) -> None:
+    """Write the checkpoints of a group; the previous ones go when all of these are there."""
+    home = store.folder(run.experiment, run.profile) / "checkpoints"
+    before = [path for seed in checkpoints for path in _checkpoints(run, seed).values()]
+    for seed, kept in checkpoints.items():
+        about = {
+            "step": str(kept.step),
+            "seconds": repr(kept.seconds),
+            "numbers": json.dumps(numbers[seed]),
+        }
+        path = home / f"{run.id(seed)}-{kept.step}.safetensors"
+        store.write_tensors(path, kept.state, **about)
+    for path in before:
+        path.unlink(missing_ok=True)
+
+
+def _train_group(
+    setting: Setting,
+    data: FactorData,
+    hardware: Hardware,
+    start: list[Checkpoint],
+    numbers: dict[int, list[scoring.Number]],
+) -> None:
+    """Train a group of seeds, score them at the milestones, write their rows and frames."""
+    run = setting.run
+    home = store.folder(run.experiment, run.profile)
+    halted: set[int] = set()
+    bar = _bar(f"{run.title()} x {len(setting.seeds)}", run.steps, start[0].step if start else 0)
+
+    def save(checkpoints: dict[int, Checkpoint]) -> None:
+        _save(run, checkpoints, numbers)
+
+    def report(progress: Progress) -> None:
+        bar.update(progress.step - bar.n)
+
+    for fitted in trajectory(
+        run,
+        setting.seeds,
+        data,
+        milestones=setting.milestones,
+        hardware=hardware,
+        start=start,
+        save=save,
+        report=report,
+    ):
+        last = fitted.step == run.steps
+        stopped = dict(fitted.stopped)
+        for position, seed in enumerate(fitted.seeds):
+            model = fitted.alone(position)
+            code = scoring.encoded(model, data)
+            if not torch.isfinite(code.z).all():  # on images that no loss has seen of late
+                stopped |= {seed: fitted.step} if last else {}
+                continue
+            numbers[seed] += scoring.main_scores(model, data, code)
+            if last:
+                numbers[seed] += scoring.further_scores(model, data, code)
+                path = home / "frames" / f"{run.id(seed)}.npz"
+                store.write_frames(path, scoring.frames(model, data, code))
+                _write(run, seed, data, fitted, numbers[seed])
+        for seed in stopped.keys() - halted:
+            step = stopped[seed]
+            halt = scoring.number(step, "stopped", step, estimator="not finite", unit="step")
+            _write(run, seed, data, fitted, [*numbers[seed], halt])
+            halted.add(seed)
+    bar.close()
+    for seed in setting.seeds:
+        for path in _checkpoints(run, seed).values():
+            path.unlink(missing_ok=True)
+
+
+def _write(
+    run: Run, seed: int, data: FactorData, fitted: Fitted, numbers: list[scoring.Number]
+) -> None:
+    common = {
+        "experiment": run.experiment,
+        "run_id": run.id(seed),
+        "dataset": data.name,
+        "source": data.source,
+        "objective": run.objective,
+        "weights": json.dumps(run.weights, sort_keys=True),
+        "encoder": run.net,
+        "noise": "independent",
+        "seed": seed,
+        "profile": run.profile,
+        "seconds": round(fitted.seconds, 1),
+        "commit": _commit(),
+        "torch": torch.__version__,
+        "device": str(next(iter(fitted.params["encoder"].values())).device.type),
+    }
+    path = store.folder(run.experiment, run.profile) / f"{run.id(seed)}.json"
+    store.write_rows(path, run.declared() | {"seed": seed}, common, numbers)
+
+
+@cache
+def _commit() -> str:
+    """The checkout's commit, with a + where tracked files of the package differ; "" elsewhere."""
+    git = ["git", "-C", str(store.checkout())]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True)
+        state = subprocess.run([*git, "status", "--porcelain", "src"], capture_output=True)
+    except FileNotFoundError:
+        return ""
+    return head.stdout.decode().strip() + ("+" if state.stdout.strip() else "")
+
+
+def terminal() -> TextIO | None:
+    """The terminal's error stream.
+
+    A notebook's kernel catches what is written to sys.stderr and to descriptor 2, and shows it in
+    the page; the file number that its sys.stderr names is the terminal's.
+    """
+    try:
+        return open(sys.stderr.fileno(), "w", closefd=False)
+    except (AttributeError, OSError, ValueError):  # no stream, or one without a file
+        return sys.__stderr__
+
+
+def _bar(title: str, steps: int, step: int) -> tqdm:
+    """A progress line with rate and time left, on the terminal and never in a notebook."""
+    file = terminal()
+    often = 0.5 if file is not None and file.isatty() else 30.0
+    return tqdm(total=steps, initial=step, desc=title, unit="step", file=file, mininterval=often)
