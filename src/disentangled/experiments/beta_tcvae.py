@@ -1,7 +1,7 @@
 """Paper C's main experiment: ELBO, MIG and total correlation over β, for four objectives.
 
-Figures 2, 3 and 4 of Chen et al. 2018 on dSprites. The design was fixed on the plain VAE, which
-must learn position and scale; it was not changed after the other objectives were seen.
+Figures 2, 3 and 4 of Chen et al. 2018 on dSprites. The design was chosen by the plain VAE, which
+must learn position and scale, and was not changed after the sweep had begun.
 """
 
 from __future__ import annotations
