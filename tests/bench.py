@@ -6,7 +6,8 @@
 Every number comes from a process of its own, in rounds A B A B; a ratio is the median over the
 rounds of the ratio within a round, so that a machine whose speed drifts does little harm.
 Rates count what the unit says: images that an autoencoder was trained on, steps of one seed,
-scores of one model.
+scores of one model. With `--threads 1` the clock is the CPU time of the process, which others
+on the same machine hardly disturb; else it is the clock on the wall, and the machine must be idle.
 """
 
 import argparse
@@ -14,233 +15,36 @@ import json
 import math
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import plain
 import torch
-
-from disentangled import data, metrics
-from disentangled import hardware as machines
-from disentangled.hardware import Hardware
-from disentangled.runs import CHUNK, Run
-from disentangled.training import Stack
+from measures import CASES, Reading
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = "dsprites_rerender_grid"
 ROUNDS, QUICK_ROUNDS = 5, 1
-WARM_UP = 10
-SAMPLES = 10_000  # draws behind each entropy of the sampled MIG, as in Chen et al.
-THINNED = 16  # of the grid's images the sampled MIG sees one in so many
 
 
-class Reading(NamedTuple):
-    """One measurement: units a second, floating-point operations a unit, minor page faults a
-    step, and the value of a score."""
-
-    rate: float
-    flops: float = math.nan
-    faults: float = math.nan
-    score: float = math.nan
-
-
-class Case(NamedTuple):
-    """What is compared: sides by name, the straightforward one first; each takes `quick`."""
-
-    title: str
-    unit: str
-    sides: dict[str, Callable[[bool], Reading]]
-
-
-def timed(step, n_steps, units, flops=math.nan):
-    """Call `step` n_steps times after a warm-up; `units` are done a call."""
-    step()
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    tick = time.perf_counter()
-    for _ in range(n_steps):
-        step()
-    seconds = time.perf_counter() - tick
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-    return Reading(n_steps * units / seconds, flops, faults / n_steps)
-
-
-def conv_run(objective, precision="fp32"):
-    critic = "kim_mnih_critic" if objective == "factor_vae" else ""
-    return Run(experiment="bench", profile="laptop", dataset=DATA, size=64, objective=objective,
-               net="burgess_conv", critic=critic, steps=CHUNK, learning_rate=plain.LEARNING_RATE,
-               precision=precision)  # fmt: skip
-
-
-def mlp_run(objective):
-    return Run(experiment="bench", profile="laptop", dataset=DATA, size=16, pixel_area=16,
-               objective=objective, net="mlp_256", steps=CHUNK, learning_rate=1e-3)  # fmt: skip
-
-
-def flops_per_image(run):
-    return machines.flops_per_step(run, (1, run.size, run.size)) / run.batch
-
-
-def train_plain(objective, quick):
-    images = data.load(DATA).images.numpy()
-    steps = getattr(plain, objective)(images)
-    for _ in range(WARM_UP):
-        next(steps)
-    run = conv_run(objective)
-    return timed(lambda: next(steps), 25 if quick else 75, run.batch, flops_per_image(run))
-
-
-def train_ours(objective, precision, quick):
-    run, hardware = conv_run(objective, precision), Hardware(torch.device("cpu"))
-    machines.prepare(hardware)
-    stack = Stack(run, (0,), data.load(DATA), hardware)
-    reading = timed(stack.advance, 1 if quick else 3, CHUNK * run.batch, flops_per_image(run))
-    return reading._replace(faults=reading.faults / CHUNK)
-
-
-def train_seeds(run, n_seeds, together, quick):
-    hardware = Hardware(torch.device("cpu"))
-    machines.prepare(hardware)
-    images = data.load(DATA, size=run.size)
-    groups = [range(n_seeds)] if together else [[seed] for seed in range(n_seeds)]
-    stacks = [Stack(run, tuple(group), images, hardware) for group in groups]
-
-    def advance():
-        for stack in stacks:
-            stack.advance()
-
-    n_chunks = (1 if quick else 4) if run.size == 16 else 1
-    reading = timed(advance, n_chunks, CHUNK * n_seeds, flops_per_image(run) * run.batch)
-    return reading._replace(faults=reading.faults / CHUNK / n_seeds)
-
-
-def matrix_product(dtype, quick):
-    """The fastest large matrix product: what the machine can do at most, in this precision."""
-    side = 2048
-    a, b = (torch.randn(side, side, dtype=dtype) for _ in range(2))
-    readings = [timed(lambda: a @ b, 3, 2 * side**3 / 1e9) for _ in range(4 if quick else 12)]
-    return max(readings)
-
-
-def posteriors(images):
-    """Posteriors of a model that knows four factors, one an axis, and has six axes to spare."""
-    generator = torch.Generator().manual_seed(0)
-    known = images.factors[:, 1:].float()
-    known = (known - known.mean(0)) / known.std(0)
-    idle = torch.zeros(len(images), 6)
-    mean = torch.cat([known, idle], 1)
-    mean += 0.1 * torch.randn(mean.shape, generator=generator)
-    width = torch.tensor([-3.0] * 4 + [-0.1] * 6)
-    return mean, width + 0.2 * torch.randn(mean.shape, generator=generator)
-
-
-def score(evaluate, quick):
-    """Evaluations a second of a score, and its value."""
-    reading = timed(evaluate, 1 if quick else 2, 1)
-    return reading._replace(score=float(evaluate()))
-
-
-def score_mig(measure, quick):
-    images = data.load(DATA, size=16)
-    mean, factors = posteriors(images)[0].double().numpy(), images.factors.numpy()
-    return score(lambda: measure(mean, factors), quick)
-
-
-def score_mig_exact(sampled, quick):
-    images = data.load(DATA, size=16)
-    images = images.select(torch.randperm(len(images), generator=torch.Generator().manual_seed(1))
-                           [: len(images) // THINNED])  # fmt: skip
-    mean, logvar = posteriors(images)
-    factors = images.factors[:, 1:]
-    if not sampled:
-        return score(lambda: metrics.mig_exact(mean, logvar, factors).value, quick)
-    generator = torch.Generator().manual_seed(2)
-    n_samples = SAMPLES // 10 if quick else SAMPLES
-    tick = time.perf_counter()
-    value = plain.mig_sampled(mean, logvar, factors, n_samples, generator)
-    return Reading(1 / (time.perf_counter() - tick), score=value)
-
-
-def ours(value):
-    return lambda *arguments: value(*arguments).value
-
-
-def training_case(objective, name):
-    return Case(
-        f"{name}, 4 conv + 2 FC at 64 x 64, batch 64",
-        "images/s",
-        {
-            "plain fp32": partial(train_plain, objective),
-            "ours fp32": partial(train_ours, objective, "fp32"),
-            "ours bf16": partial(train_ours, objective, "bf16"),
-        },
-    )
-
-
-def seeds_case(run, n_seeds, name):
-    return Case(
-        f"{n_seeds} seeds of {name}",
-        "steps/s of one seed",
-        {
-            "in turn": partial(train_seeds, run, n_seeds, False),
-            "at once": partial(train_seeds, run, n_seeds, True),
-        },
-    )
-
-
-CASES = {
-    "peak": Case(
-        "matrix product, 2048 x 2048",
-        "GFLOP/s",
-        {
-            "fp32": partial(matrix_product, torch.float32),
-            "bf16": partial(matrix_product, torch.bfloat16),
-        },
-    ),
-    "beta_tcvae": training_case("beta_tcvae", "β-TCVAE"),
-    "factor_vae": training_case("factor_vae", "FactorVAE (64 + 64 codes)"),
-    "seeds_mlp": seeds_case(mlp_run("beta_tcvae"), 8, "MLP 256-256 at 16 x 16, β-TCVAE"),
-    "seeds_conv": seeds_case(conv_run("beta_tcvae"), 4, "4 conv + 2 FC at 64 x 64, β-TCVAE"),
-    "mig": Case(
-        "binned MIG, N = 46,080, D = 10, K = 5",
-        "scores/s",
-        {"plain": partial(score_mig, plain.mig), "ours": partial(score_mig, ours(metrics.mig))},
-    ),
-    "mig_exact": Case(
-        f"Chen's MIG, N = {46_080 // THINNED:,}, D = 10, K = 4; plain: {SAMPLES:,} draws",
-        "scores/s",
-        {"plain": partial(score_mig_exact, True), "ours": partial(score_mig_exact, False)},
-    ),
-    "sap": Case(
-        "SAP by linear machines, 10,000 + 5,000 rows, D = 10, K = 5",
-        "scores/s",
-        {
-            "plain": partial(score_mig, plain.sap),
-            "ours": partial(score_mig, ours(partial(metrics.sap, kind="classifier"))),
-        },
-    ),
-}
-
-
-def measured(name, side, quick):
+def measured(name, side, quick, threads):
     """One reading, taken in a process of its own."""
     command = [sys.executable, __file__, "--only", name, "--measure", side]
     done = subprocess.run(
-        command + ["--quick"] * quick, stdout=subprocess.PIPE, text=True, check=True
+        command + ["--quick"] * quick,
+        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return Reading(*json.loads(done.stdout))
 
 
-def compare(name, n_rounds, quick):
+def compare(name, n_rounds, quick, threads):
     """All rounds of a case: for every side its readings' medians and its ratio to the first."""
-    sides = list(CASES[name].sides)
-    rounds = [{side: measured(name, side, quick) for side in sides} for _ in range(n_rounds)]
+    case = CASES[name]
+    sides = list(case.sides)
+    rounds = [{s: measured(name, s, quick, threads) for s in sides} for _ in range(n_rounds)]
     found = {}
     for side in sides:
         readings = [readings[side] for readings in rounds]
@@ -252,7 +56,7 @@ def compare(name, n_rounds, quick):
             "ratio": statistics.median(ratios),
             "ratios": ratios,
         }
-    return found
+    return {"title": case.title, "unit": case.unit, "rounds": n_rounds, "sides": found}
 
 
 def machine():
@@ -266,7 +70,6 @@ def machine():
         "cpu": model,
         "capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -275,10 +78,10 @@ def machine():
 
 def table(results):
     """Lines to print."""
-    peak = {side: found["rate"] for side, found in results.get("peak", {}).items()}
-    for name, sides in results.items():
-        yield f"\n{name}: {CASES[name].title}; {CASES[name].unit}"
-        for side, found in sides.items():
+    peak = {side: found["rate"] for side, found in results["peak"]["sides"].items()}
+    for name, result in results.items():
+        yield f"\n{name}: {result['title']}; {result['unit']}"
+        for side, found in result["sides"].items():
             line = f"  {side:<11} {found['rate']:10.4g}   x {found['ratio']:<7.3g}"
             low, high = min(found["ratios"]), max(found["ratios"])
             line += f" ({low:.3g} to {high:.3g})"
@@ -286,16 +89,19 @@ def table(results):
                 gflops = found["rate"] * found["flops"] / 1e9
                 line += f"   {gflops:5.0f} GFLOP/s"
                 precision = side.split()[-1] if side.split()[-1] in peak else "fp32"
-                if peak:
-                    line += f" = {gflops / peak[precision]:.0%} of {precision} peak"
+                line += f" = {gflops / peak[precision]:.0%} of {precision} peak"
                 line += f"   {found['faults']:,.0f} faults/step"
             if "score" in found:
                 line += f"   value {found['score']:.4f}"
             yield line
 
 
-def write(path, content):
+def write(path, about, results):
+    """Write the cases, beside those that stand there already from the same machine."""
+    if path.exists() and (before := json.loads(path.read_text()))["machine"] == about:
+        results = before["cases"] | results
     path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"machine": about, "cases": results}
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     print(f"written: {path.relative_to(ROOT)}")
 
@@ -304,6 +110,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", choices=sorted(CASES), help="this case (and the peak) alone")
     parser.add_argument("--quick", action="store_true", help="one short round: rough numbers")
+    parser.add_argument("--rounds", type=int, help=f"rounds of all sides (default {ROUNDS})")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores")
     parser.add_argument("--publish", action="store_true", help="write into book/results too")
     parser.add_argument("--parity", action="store_true", help="bf16 against fp32 (resumes)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="with --parity")
@@ -320,16 +128,17 @@ def main():
         print("\n".join(parity.table()))
         return
     names = dict.fromkeys(["peak", chosen.only]) if chosen.only else CASES
-    rounds = QUICK_ROUNDS if chosen.quick else ROUNDS
+    rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
     results = {}
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        results[name] = compare(name, rounds, chosen.quick)
-    print("\n".join(table(results)))
-    content = {"machine": machine(), "rounds": rounds, "quick": chosen.quick, "cases": results}
-    write(ROOT / "build" / "bench.json", content)
+        results[name] = compare(name, rounds, chosen.quick, chosen.threads)
+    about = machine() | {"threads": chosen.threads}
+    print(", ".join(f"{k} {v}" for k, v in about.items()), *table(results), sep="\n")
+    file = "bench.json" if chosen.threads > 1 else "bench_one_thread.json"
+    write(ROOT / "build" / file, about, results)
     if chosen.publish:
-        write(ROOT / "book" / "results" / "bench" / "bench.json", content)
+        write(ROOT / "book" / "results" / "bench" / file, about, results)
 
 
 if __name__ == "__main__":
