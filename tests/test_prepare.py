@@ -30,5 +30,7 @@ def faults(how):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked to keep memory")
 def test_freed_memory_is_used_again():
-    assert faults("prepared") < PAGES / 100
-    assert faults("as it is") > PAGES / 2
+    # how much glibc gives back by default depends on its version and on the order of the frees
+    kept = faults("prepared")
+    assert kept < PAGES / 100
+    assert kept < faults("as it is") / 10
