@@ -72,11 +72,15 @@ def seeds(runs: pd.DataFrame, objective: str, weight: float, *columns: str) -> F
 
     The plain VAE is the setting of weight 1 of both β-VAE and β-TCVAE.
     """
-    if weight == 1.0 and objective in ("beta_vae", "beta_tcvae"):
-        objective = "vae"
-    chosen = runs[(runs["objective"] == objective) & (runs["weight"] == weight)]
+    chosen = _setting(runs, objective, weight)
     values = chosen.sort_values("seed")[list(columns)].to_numpy(dtype=np.float64)
     return values[:, 0] if len(columns) == 1 else values
+
+
+def _setting(runs: pd.DataFrame, objective: str, weight: float) -> pd.DataFrame:
+    if weight == 1.0 and objective in ("beta_vae", "beta_tcvae"):
+        objective = "vae"
+    return runs[(runs["objective"] == objective) & (runs["weight"] == weight)]
 
 
 def weights_of(runs: pd.DataFrame, objective: str) -> list[float]:
@@ -183,10 +187,14 @@ def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) ->
 
 
 def traversal(
-    run_id: str, experiment: str, profile: str, title: str, *, n_axes: int = 6
+    line: pd.Series[Any], experiment: str, title: str, *, profile: str, n_axes: int = 6
 ) -> Figure:
-    """Decoded traversals of one run's axes, those that move the picture most on top."""
-    frames = store.read_frames(store.folder(experiment, profile) / "frames" / f"{run_id}.npz")
+    """Decoded traversals of one run's axes, those that move the picture most on top.
+
+    line is the run's in the table of `per_run`; the caption names its data and its seed.
+    """
+    path = store.folder(experiment, profile) / "frames" / f"{line['run_id']}.npz"
+    frames = store.read_frames(path)
     moved = frames.astype(float).std(axis=1).mean(axis=(1, 2, 3))  # (D,)
     order = moved.argsort()[::-1][:n_axes]
     strip = frames[order, :, 0]  # (n_axes, T, H, W)
@@ -200,14 +208,13 @@ def traversal(
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=9)
-    return figure
+    origin = f"{line['dataset']} ({line['source']}), seed {line['seed']}"
+    return finish(figure, profile, origin)
 
 
 def median_seed(runs: pd.DataFrame, objective: str, weight: float, column: str) -> pd.Series[Any]:
     """The run of a setting whose score is the median (the upper one of an even number)."""
-    if weight == 1.0 and objective in ("beta_vae", "beta_tcvae"):
-        objective = "vae"
-    chosen = runs[(runs["objective"] == objective) & (runs["weight"] == weight)]
+    chosen = _setting(runs, objective, weight)
     return chosen.sort_values(column).iloc[len(chosen) // 2]
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from disentangled.nets import CRITICS, NETS
+from disentangled import nets
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run
 
@@ -85,14 +85,9 @@ class Hardware:
 
 
 def _nets(run: Run, shape: tuple[int, int, int]) -> dict[str, nn.Module]:
+    """The run's nets without values, to be counted."""
     with torch.device("meta"):
-        nets = {
-            "encoder": NETS[run.net].encoder(shape, run.n_axes),
-            "decoder": NETS[run.net].decoder(shape, run.n_axes),
-        }
-        if run.critic:
-            nets["critic"] = CRITICS[run.critic](run.n_axes)
-    return nets
+        return nets.build(run.net, run.critic, shape, run.n_axes)
 
 
 def _inputs(run: Run, shape: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from disentangled import nets
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
-from disentangled.nets import CRITICS, NETS
 from disentangled.objectives import OBJECTIVES, Draw, Player
 from disentangled.runs import CHUNK, Run
 
@@ -62,13 +62,7 @@ def build(run: Run, seed: int, shape: tuple[int, int, int]) -> dict[str, nn.Modu
     """The nets of one seed with its initial weights, on the CPU."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_derived(seed, "weights"))
-        nets = {
-            "encoder": NETS[run.net].encoder(shape, run.n_axes),
-            "decoder": NETS[run.net].decoder(shape, run.n_axes),
-        }
-        if run.critic:
-            nets["critic"] = CRITICS[run.critic](run.n_axes)
-    return nets
+        return nets.build(run.net, run.critic, shape, run.n_axes)
 
 
 class Stack:

@@ -44,4 +44,14 @@ CRITICS: dict[str, Callable[[int], nn.Module]] = {
     "critic_256": critic.small,
 }
 
-__all__ = ["CRITICS", "NETS", "Net", "Shape"]
+
+def build(net: str, critic: str, shape: Shape, n_axes: int) -> dict[str, nn.Module]:
+    """Fresh modules by their role: encoder, decoder, and critic where one is named."""
+    modules = {
+        "encoder": NETS[net].encoder(shape, n_axes),
+        "decoder": NETS[net].decoder(shape, n_axes),
+    }
+    return modules | {"critic": CRITICS[critic](n_axes)} if critic else modules
+
+
+__all__ = ["CRITICS", "NETS", "Net", "Shape", "build"]
