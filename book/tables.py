@@ -1,4 +1,4 @@
-"""The ledger as pages and files: the book's table, the README's, and the CSV to download."""
+"""The ledger and the rows of experiments as pages and files to download."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from disentangled import claims
+from disentangled import claims, figures, sweeps
+from disentangled.experiments import EXPERIMENTS
 
 PAPERS = {
     "C": "Chen et al. 2018, β-TCVAE",
@@ -34,7 +35,8 @@ def ledger_rows(ledger: pd.DataFrame, root: Path) -> str:
     lines = ["```{list-table}", ":header-rows: 1", ":widths: 20 80", ":class: ledger", ""]
     lines += ["* - Id and verdict", "  - Statement and evidence"]
     for row in ledger.itertuples():
-        evidence = " ".join(filter(None, [row.evidence, chapter_link(row.chapter, root)]))
+        found = ROWS_LIE_IN.sub(lambda m: f"[rows](#{anchor(m[2])})", row.evidence)
+        evidence = " ".join(filter(None, [found, chapter_link(row.chapter, root)]))
         lines += [f"* - **{row.id}**", "", f"    {VERDICTS.get(row.verdict, row.verdict)}"]
         lines += [f"  - {row.statement}", *(["", f"    {evidence}"] if evidence else [])]
     return "\n".join([*lines, "```"])
@@ -54,13 +56,75 @@ def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+PUBLISHED = "laptop"
+"""The profile whose rows the pages show."""
+
+COLUMNS = {
+    "mig_exact": "MIG",
+    "mig": "binned MIG",
+    "elbo": "ELBO",
+    "distortion": "distortion",
+    "mutual_info": "$I(z;n)$",
+    "total_corr": "$TC(z)$",
+    "axis_kl": "axis-wise KL",
+}
+"""Quantities that the page of rows shows; the files behind each run have them all."""
+
+
+def anchor(*names: str) -> str:
+    """The label of a place on the page of rows, for `[...](#label)` in the prose."""
+    return "-".join(["rows", *names]).replace("_", "-")
+
+
+def rows_table(runs: pd.DataFrame, experiment: str) -> str:
+    """Markdown table of an objective's finished runs, each with its file to download."""
+    columns = {name: title for name, title in COLUMNS.items() if name in runs}
+    lines = ["| weight | data | seed | step | " + " | ".join(columns.values()) + " | run |"]
+    lines += ["|---:|---|---:|---:|" + "---:|" * len(columns) + "---|"]
+    for run in runs.sort_values(["source", "dataset", "weight", "seed"]).to_dict("records"):
+        file = f"results/{experiment}/{PUBLISHED}/{run['run_id']}.json"
+        cells = [f"{run['weight']:g}", run["source"], str(run["seed"]), f"{run['step']:,}"]
+        cells += [f"{run[name]:.3f}" for name in columns]
+        lines += ["| " + " | ".join([*cells, f"{{download}}`{run['run_id']} <{file}>`"]) + " |"]
+    return "\n".join(lines)
+
+
+def rows_page() -> str:
+    """The body of the page of rows: a section an experiment, a table an objective."""
+    parts = []
+    for experiment in EXPERIMENTS:
+        rows = sweeps.rows(experiment, PUBLISHED)
+        parts += [f"({anchor(experiment)})=", f"## {experiment}"]
+        if rows.empty:
+            parts += [f"No rows yet under the profile {PUBLISHED}."]
+            continue
+        runs = figures.per_run(rows)
+        parts += [
+            f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers. "
+            f"{{download}}`All of them as CSV <_generated/rows_{experiment}.csv>`."
+        ]
+        for objective, of_it in runs[runs["last"]].groupby("objective", sort=False):
+            name = str(objective)
+            parts += [f"({anchor(experiment, name)})=", f"### {figures.METHODS[name][0]}"]
+            parts += [rows_table(of_it, experiment)]
+    return "\n\n".join(parts) + "\n"
+
+
 def write_pages(root: Path) -> None:
-    """Write what the ledger's page includes and offers for download, where git ignores it."""
+    """Write what pages include and offer for download, where git ignores it."""
     ledger = claims.ledger()
     folder = root / "book" / "_generated"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ledger.md").write_text(ledger_page(ledger, root), "utf-8")
     ledger.to_csv(folder / "ledger.csv", index=False, encoding="utf-8")
+    (folder / "rows.md").write_text(rows_page(), "utf-8")
+    for experiment in EXPERIMENTS:
+        rows = sweeps.rows(experiment, PUBLISHED)
+        rows.to_csv(folder / f"rows_{experiment}.csv", index=False, encoding="utf-8")
+
+
+ROWS_LIE_IN = re.compile(r"rows in (book/results/(\w+)/\w+)")
+"""How the evidence of an empirical claim ends (see `records`)."""
 
 
 def what_reproduces(ledger: pd.DataFrame) -> str:
@@ -77,7 +141,8 @@ def what_reproduces(ledger: pd.DataFrame) -> str:
     run = ledger[is_claim & (ledger["verdict"] != "not run")]
     lines += ["", "| Claim | What it says | Verdict | Evidence |", "|---|---|---|---|"]
     for row in run.itertuples():
-        cells = [row.id, row.statement, row.verdict, row.evidence]
+        evidence = ROWS_LIE_IN.sub(r"[rows](\1)", row.evidence)
+        cells = [row.id, row.statement, row.verdict, evidence]
         lines += ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"]
     waiting = int(is_claim.sum()) - len(run)
     lines += ["", f"{waiting} further claims wait for their runs; the book's ledger lists them."]
@@ -90,6 +155,56 @@ def badges(root: Path) -> str:
     url = project["repository"]
     badge = f"{url}/actions/workflows/test.yml/badge.svg?branch={project['branch']}"
     return f"[![tests]({badge})]({url}/actions/workflows/test.yml)\n" if url else ""
+
+
+BENCH = "book/results/bench/bench.json"
+PARITY = "book/results/bench/parity.json"
+PARITY_TITLES = {"mig_exact": "MIG", "mig": "binned MIG", "elbo": "ELBO", "total_corr": "TC"}
+
+
+def speed(root: Path) -> str:
+    """The README's table of speed, from the last published `make bench`."""
+    bench = json.loads((root / BENCH).read_text("utf-8"))
+    machine, cases = bench["machine"], bench["cases"]
+    peak = {side: found["rate"] for side, found in cases["peak"]["sides"].items()}
+    lines = [
+        f"{machine['cpu']}, {machine['threads']} cores, torch {machine['torch']}; matrix products "
+        f"reach {peak['fp32']:.0f} GFLOP/s in fp32 and {peak['bf16']:.0f} in bf16.",
+        "",
+        "| What | Side | Rate | Ratio to the first side | Of the machine's peak |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for case in (cases[name] for name in cases if name != "peak"):
+        for i, (side, found) in enumerate(sorted(case["sides"].items(), key=_ours_last)):
+            precision = "bf16" if "bf16" in side else "fp32"
+            share = found.get("flops", 0.0) * found["rate"] / 1e9 / peak[precision]
+            spread = f" ({min(found['ratios']):.2f} to {max(found['ratios']):.2f})"
+            cells = ["" if i else case["title"].replace("|", r"\|"), side]
+            cells += [f"{found['rate']:.4g} {case['unit']}"]
+            cells += [f"{found['ratio']:.2f}{spread}" if i else ""]
+            cells += [f"{share:.0%}" if share else ""]
+            lines += ["| " + " | ".join(cells) + " |"]
+    return "\n".join([*lines, *parity(root)]) + "\n"
+
+
+def parity(root: Path) -> list[str]:
+    """Lines on what bf16 does to the scores, from the last `--parity` run, if there is one."""
+    path = root / PARITY
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text("utf-8"))
+    lines = ["", "| Trained in | " + " | ".join(PARITY_TITLES[name] for name in found) + " |"]
+    lines += ["|---|" + "---:|" * len(found)]
+    for precision in ("fp32", "bf16"):
+        means = [sum(entry[precision]) / len(entry[precision]) for entry in found.values()]
+        lines += [f"| {precision} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |"]
+    spans = [f"{e['difference']:+.3f} [{e['low']:+.3f}, {e['high']:+.3f}]" for e in found.values()]
+    return [*lines, "| bf16 - fp32, 95 % interval | " + " | ".join(spans) + " |"]
+
+
+def _ours_last(side: tuple[str, object]) -> tuple[bool, bool]:
+    """Sort key: the plain way first, then ours in fp32, then in bf16."""
+    return side[0] in ("ours", "ours fp32", "ours bf16", "at once"), "bf16" in side[0]
 
 
 PICTURE = "book/_static/tradeoff.png"
@@ -115,7 +230,11 @@ def readme(root: Path) -> str:
     Raises: ValueError when the markers of a part are missing.
     """
     text = (root / "README.md").read_text("utf-8")
-    parts = {"badges": badges(root), "what reproduces": what_reproduces(claims.ledger())}
+    parts = {
+        "badges": badges(root),
+        "what reproduces": what_reproduces(claims.ledger()),
+        "speed": speed(root),
+    }
     for name, part in parts.items():
         pattern = re.compile(GENERATED.format(name=name, text=".*?"), re.DOTALL)
         whole = GENERATED.format(name=name, text=part).replace("\\", r"\\")

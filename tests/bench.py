@@ -100,8 +100,12 @@ def write(path, about, results):
     """Write the cases, beside those that stand there already from the same machine."""
     if path.exists() and (before := json.loads(path.read_text()))["machine"] == about:
         results = before["cases"] | results
+    save(path, {"machine": about, "cases": results})
+
+
+def save(path, content):
+    """Write JSON, and say where."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": about, "cases": results}
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     print(f"written: {path.relative_to(ROOT)}")
 
@@ -126,6 +130,7 @@ def main():
 
         parity.complete(chosen.workers)
         print("\n".join(parity.table()))
+        save(ROOT / "book" / "results" / "bench" / "parity.json", parity.summary())
         return
     names = dict.fromkeys(["peak", chosen.only]) if chosen.only else CASES
     rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)

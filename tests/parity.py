@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import torch
+from scipy import stats
 
 from disentangled import sweeps
 from disentangled.experiments import EXPERIMENTS, Setting
@@ -45,22 +46,41 @@ def complete(workers):
         raise SystemExit("a worker failed; see above")
 
 
-def table():
-    """Lines to print: scores by precision, and their differences within seeds."""
+def summary():
+    """By quantity: means of either precision over the seeds that both have, and the mean of the
+    differences within seeds with its 95 % interval (Student)."""
     rows = sweeps.rows("bench", PROFILE)
     precision = {s.run.id(seed): s.run.precision for s in settings(PROFILE) for seed in s.seeds}
     rows = rows.assign(precision=rows["run_id"].map(precision))
+    found = {}
     for quantity in QUANTITIES:
         chosen = rows[rows["quantity"] == quantity]
         chosen = chosen[~chosen["factors"].str.contains("shape")]
         by_seed = chosen.pivot_table(index="seed", columns="precision", values="value")
         by_seed = by_seed.reindex(columns=["fp32", "bf16"]).dropna()
-        yield f"{quantity}: {len(by_seed)} pairs of seeds"
-        if len(by_seed):
-            yield by_seed.round(4).to_string()
-            difference = by_seed["bf16"] - by_seed["fp32"]
-            error = difference.std() / len(difference) ** 0.5
-            yield f"bf16 - fp32: mean {difference.mean():+.4f}, standard error {error:.4f}\n"
+        difference = by_seed["bf16"] - by_seed["fp32"]
+        if len(difference) > 1:
+            half = stats.t.ppf(0.975, len(difference) - 1) * stats.sem(difference)
+            found[quantity] = {
+                "fp32": by_seed["fp32"].tolist(),
+                "bf16": by_seed["bf16"].tolist(),
+                "difference": difference.mean(),
+                "low": difference.mean() - half,
+                "high": difference.mean() + half,
+            }
+    return found
+
+
+def table():
+    """Lines to print."""
+    for quantity, found in summary().items():
+        yield f"{quantity}: {len(found['fp32'])} pairs of seeds"
+        for precision in ("fp32", "bf16"):
+            yield f"  {precision} " + " ".join(f"{value:.4f}" for value in found[precision])
+        yield (
+            f"  bf16 - fp32: mean {found['difference']:+.4f}, 95 % interval "
+            f"[{found['low']:+.4f}, {found['high']:+.4f}]"
+        )
 
 
 if __name__ == "__main__":

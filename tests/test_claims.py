@@ -10,7 +10,7 @@ import pytest
 from disentangled import claims, records
 from disentangled.claims import Chapter
 
-PAGE = Chapter("kl_decomposition", "laptop")
+PAGE = Chapter("kl_in_three_parts", "laptop")
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def check(id="C-05", verdict="H", page=PAGE, **given):
     return claims.check(id, verdict, page=page, **{**settings, **given})
 
 
-def stored(tmp_path, chapter="kl_decomposition"):
+def stored(tmp_path, chapter="kl_in_three_parts"):
     return json.loads((tmp_path / "claims" / f"{chapter}.json").read_text("utf-8"))
 
 
@@ -58,7 +58,7 @@ def test_a_statement_that_fails_without_its_condition_is_c(tmp_path):
 
 
 def test_a_derived_statement_that_holds_is_x():
-    assert check("C-12", "X", page=Chapter("minibatch_estimates", "smoke")).verdict == "X"
+    assert check("C-12", "X", page=Chapter("estimating_q", "smoke")).verdict == "X"
 
 
 def test_a_false_statement_with_a_true_correction_is_f(monkeypatch):
@@ -131,7 +131,7 @@ def test_an_infinite_residual_fails_a_statement_and_is_kept_as_text(tmp_path):
 def test_an_unknown_id_and_the_wrong_chapter_are_refused():
     with pytest.raises(ValueError, match="no statement 'C-99'"):
         check("C-99")
-    with pytest.raises(ValueError, match="belongs to chapter minibatch_estimates"):
+    with pytest.raises(ValueError, match="belongs to chapter estimating_q"):
         check("C-10")
 
 
@@ -146,12 +146,12 @@ def test_recorded_numbers_have_three_digits_and_round_off_a_power_of_ten(value, 
 def test_records_are_sorted_and_the_same_run_writes_the_same_bytes(tmp_path):
     check("C-06")
     check("C-05")
-    path = tmp_path / "claims" / "kl_decomposition.json"
+    path = tmp_path / "claims" / "kl_in_three_parts.json"
     once = path.read_bytes()
     assert list(stored(tmp_path)) == ["C-05", "C-06"]
     check("C-06")
     assert path.read_bytes() == once
-    assert [p.name for p in path.parent.iterdir()] == ["kl_decomposition.json"]
+    assert [p.name for p in path.parent.iterdir()] == ["kl_in_three_parts.json"]
 
 
 def test_readings_and_reasons_keep_their_words():
@@ -221,22 +221,22 @@ def test_the_ledger_holds_every_statement_checked_or_not():
                 '{"C-05": {"verdict": "H", "how": "guess"}}'],
 )  # fmt: skip
 def test_a_damaged_file_is_named(tmp_path, content):
-    path = tmp_path / "claims" / "kl_decomposition.json"
+    path = tmp_path / "claims" / "kl_in_three_parts.json"
     path.parent.mkdir()
     path.write_text(content, "utf-8")
     for reads in (claims.ledger, check):
-        with pytest.raises(ValueError, match=r"kl_decomposition\.json is damaged"):
+        with pytest.raises(ValueError, match=r"kl_in_three_parts\.json is damaged"):
             reads()
 
 
 def test_records_out_of_step_with_the_table_are_named(tmp_path):
     check()
-    path = tmp_path / "claims" / "kl_decomposition.json"
+    path = tmp_path / "claims" / "kl_in_three_parts.json"
     path.write_text(path.read_text("utf-8").replace('"verdict": "H"', '"verdict": "F"'), "utf-8")
     with pytest.raises(ValueError, match=r"records C-05 as F, statements\.csv declares it H"):
         claims.ledger()
-    path.rename(path.with_name("minibatch_estimates.json"))
-    with pytest.raises(ValueError, match="no statement of minibatch_estimates"):
+    path.rename(path.with_name("estimating_q.json"))
+    with pytest.raises(ValueError, match="no statement of estimating_q"):
         claims.ledger()
 
 

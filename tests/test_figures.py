@@ -106,19 +106,6 @@ def test_median_seed_is_the_one_in_the_middle(runs):
     assert line["seed"] == 2
 
 
-def test_traversal_puts_the_axes_that_move_the_picture_on_top(tmp_path, monkeypatch):
-    monkeypatch.setenv(store.ROOT, str(tmp_path))
-    frames = np.zeros((3, 5, 1, 4, 4), np.uint8)
-    frames[1] += np.arange(5, dtype=np.uint8)[:, None, None, None] * 40
-    frames[2] += np.arange(5, dtype=np.uint8)[:, None, None, None] * 10
-    store.write_frames(tmp_path / "toy" / "smoke" / "frames" / "abc.npz", frames)
-    line = pd.Series({"run_id": "abc", "dataset": "toy", "source": "twin", "seed": 3})
-    figure = figures.traversal(line, "toy", "title", profile="smoke", n_axes=2)
-    assert figure.get_supxlabel() == "profile smoke · toy (twin), seed 3"
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["axis 1", "axis 2"]
-    plt.close("all")
-
-
 def test_published_numbers_name_their_source():
     table = baselines.published("beta_tcvae")
     assert len(table) > 0

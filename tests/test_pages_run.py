@@ -6,6 +6,7 @@ import tomllib
 
 import nbformat
 import pairs
+import pandas as pd
 import pytest
 import run
 import tables
@@ -253,3 +254,49 @@ def test_buttons_lead_to_the_address_once_it_is_set(md, root):
     page = (html / "book/chapters/mine.html").read_text()
     assert f'href="{url}/edit/main/book/chapters/mine.md"' in page
     assert "mybinder.org/v2/gh/owner/name/main" in page
+
+
+def test_page_of_rows_lists_each_run_with_its_file():
+    line = {"objective": "beta_vae", "weight": 4.0, "dataset": "d", "source": "re-render",
+            "run_id": "abc", "step": 6000, "elbo": -100.25, "mig": 0.125}  # fmt: skip
+    runs = pd.DataFrame([line | {"seed": 1}, line | {"seed": 0, "run_id": "def"}])
+    head, _, first, second = tables.rows_table(runs, "exp").splitlines()
+    assert head == "| weight | data | seed | step | binned MIG | ELBO | run |"
+    path = "results/exp/laptop/def.json"
+    assert (
+        first == f"| 4 | re-render | 0 | 6,000 | 0.125 | -100.250 | {{download}}`def <{path}>` |"
+    )
+    assert second.startswith("| 4 | re-render | 1 |")
+
+
+def test_evidence_leads_to_the_rows(tmp_path):
+    (tmp_path / "_toc.yml").write_text("")
+    evidence = "p = 1; rows in book/results/a_b/laptop"
+    row = {"id": "C-fig2", "kind": "claim", "paper": "C", "statement": "s", "chapter": "",
+           "verdict": "reproduced", "evidence": evidence}  # fmt: skip
+    ledger = pd.DataFrame([row])
+    assert "p = 1; [rows](#rows-a-b)" in tables.ledger_rows(ledger, tmp_path)
+    assert "p = 1; [rows](book/results/a_b/laptop) |" in tables.what_reproduces(ledger)
+
+
+def test_speed_is_read_from_the_published_bench(tmp_path):
+    sides = {
+        "ours bf16": {"rate": 300.0, "ratio": 3.0, "ratios": [2.5, 3.5], "flops": 5e8},
+        "plain fp32": {"rate": 100.0, "ratio": 1.0, "ratios": [1.0, 1.0], "flops": 5e8},
+    }
+    peak = {"fp32": {"rate": 200.0}, "bf16": {"rate": 300.0}}
+    case = {"title": "a step", "unit": "images/s", "sides": sides}
+    bench = {"machine": {"cpu": "chip", "threads": 2, "torch": "2"},
+             "cases": {"one": case, "peak": {"sides": peak}}}  # fmt: skip
+    path = tmp_path / tables.BENCH
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(bench))
+    *_, plain, ours = tables.speed(tmp_path).splitlines()
+    assert plain == "| a step | plain fp32 | 100 images/s |  | 25% |"
+    assert ours == "|  | ours bf16 | 300 images/s | 3.00 (2.50 to 3.50) | 50% |"
+
+    entry = {"fp32": [1.0, 2.0], "bf16": [2.0, 4.0], "difference": 1.5, "low": -4.9, "high": 7.9}
+    (tmp_path / tables.PARITY).write_text(json.dumps({"elbo": entry}))
+    *_, fp32, bf16, difference = tables.speed(tmp_path).splitlines()
+    assert (fp32, bf16) == ("| fp32 | 1.500 |", "| bf16 | 3.000 |")
+    assert difference == "| bf16 - fp32, 95 % interval | +1.500 [-4.900, +7.900] |"

@@ -132,15 +132,25 @@ def test_numbers_name_their_estimator_code_and_factors():
         assert number["unit"] == ("nats" if number["quantity"] in NATS else "1")
 
 
-def test_frames_move_one_axis_at_a_time():
+def test_traversals_move_one_axis_of_the_image_in_the_middle():
     fitted = model(1.0, 0.0, slope=1.0)
     code = scoring.encoded(fitted, DATA)
-    frames = scoring.frames(fitted, DATA, code)
-    assert (frames.shape, frames.dtype) == ((3, 9, 1, 1, 3), np.uint8)
-    start = code.mean[32].double().numpy()  # the image in the middle
+    moving = scoring.pictures(fitted, DATA, code)["traversals"]
+    assert (moving.shape, moving.dtype) == ((3, 9, 1, 1, 3), np.uint8)
+    start = np.full(3, -1 / 3)  # factors 1, 1, 1 of 0 to 3: the first of the nearest to 1.5
     for axis in range(3):
         for place, value in enumerate(scoring.TRAVERSAL):
             moved = start.copy()
             moved[axis] = value
             expected = np.round(255 / (1 + np.exp(-moved)))
-            assert np.abs(frames[axis, place, 0, 0].astype(int) - expected).max() <= 1
+            assert np.abs(moving[axis, place, 0, 0].astype(int) - expected).max() <= 1
+
+
+def test_reconstructions_stand_beside_their_originals():
+    fitted = model(1.0, 0.0, slope=100.0)  # decodes the means -1, -1/3, 1/3, 1 to 0, 0, 1, 1
+    pictures = scoring.pictures(fitted, DATA, scoring.encoded(fitted, DATA))
+    originals, decoded = pictures["originals"], pictures["reconstructions"]
+    assert originals.shape == decoded.shape == (scoring.RECONSTRUCTED, 1, 1, 3)
+    assert originals.dtype == decoded.dtype == np.uint8
+    assert len(np.unique(originals, axis=0)) == scoring.RECONSTRUCTED
+    assert np.array_equal(decoded, np.where(originals > 127, 255, 0))

@@ -153,19 +153,23 @@ def test_tensors_cut_off_are_damage(tmp_path, left):
         store.read_tensors(path)
 
 
-def test_frames_come_back_and_damage_is_told(tmp_path):
-    path = tmp_path / "frames" / "x.npz"
-    frames = np.arange(24, dtype=np.uint8).reshape(2, 3, 1, 2, 2)
-    store.write_frames(path, frames)
-    assert np.array_equal(store.read_frames(path), frames)
+def test_pictures_come_back_and_damage_is_told(tmp_path):
+    path = tmp_path / "pictures" / "x.npz"
+    one = np.arange(24, dtype=np.uint8).reshape(2, 3, 1, 2, 2)
+    store.write_pictures(path, {"one": one, "other": 2 * one})
+    other, again = store.read_pictures(path, "other", "one")
+    assert np.array_equal(again, one)
+    assert np.array_equal(other, 2 * one)
+    with pytest.raises(DamagedFile, match="does not hold the pictures third"):
+        store.read_pictures(path, "third")
     whole = path.read_bytes()
     for damaged in (b"", whole[:40], whole[: len(whole) // 2], b"no archive"):
         path.write_bytes(damaged)
-        with pytest.raises(DamagedFile, match="holds no pictures"):
-            store.read_frames(path)
-    np.savez(path, frames=np.array([None, {}], dtype=object))  # would have to be unpickled
+        with pytest.raises(DamagedFile, match="does not hold the pictures one"):
+            store.read_pictures(path, "one")
+    np.savez(path, one=np.array([None, {}], dtype=object))  # would have to be unpickled
     with pytest.raises(DamagedFile, match="allow_pickle"):
-        store.read_frames(path)
+        store.read_pictures(path, "one")
 
 
 def test_a_claim_is_exclusive_and_ends(path):

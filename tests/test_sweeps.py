@@ -141,7 +141,7 @@ def test_what_is_there_is_not_done_again(home, monkeypatch):
     assert (row["dataset"], row["source"], row["encoder"]) == ("tiny", "made up", "mlp_64")
     assert (row["device"], row["torch"], row["weights"]) == ("cpu", torch.__version__, "{}")
     assert sorted(first["seed"].unique()) == [0, 1]
-    assert sorted(path.name for path in (home / "frames").iterdir()) == sorted(
+    assert sorted(path.name for path in (home / "pictures").iterdir()) == sorted(
         f"{path.stem}.npz" for path in written
     )
 

@@ -89,3 +89,24 @@ def test_too_many_bytes_are_refused(page, monkeypatch):
     monkeypatch.setattr(widgets, "MAX_BYTES", 1_000)
     with pytest.raises(ValueError, match="smaller pictures"):
         widgets.slider(page, "s", [1, 2], dot, label="", alt=said)
+
+
+def test_a_live_slider_draws_the_value_it_is_moved_to():
+    drawn = []
+
+    def draw(value):
+        drawn.append(value)
+        return dot(value)
+
+    box = widgets.live(draw, 1.0, 20.0, label="b", alt=said, start=2.0)
+    handle, picture = box.children
+    before = picture.value
+    handle.value = 7.5
+    assert drawn == [2.0, 7.5]
+    assert picture.value != before
+    assert "dot at (7.5,)" in html.unescape(picture.value)
+
+
+def test_a_live_slider_starts_within_its_range():
+    with pytest.raises(ValueError, match=r"start must be from 1.0 to 2.0, got 3.0"):
+        widgets.live(dot, 1.0, 2.0, label="b", alt=said, start=3.0)

@@ -1,4 +1,4 @@
-"""Rows of experiments as tables of runs, curves over a weight, and figures."""
+"""Rows of experiments as tables of runs, and figures of what they say over all seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
-from disentangled import store
 from disentangled.plotting import COLOURS, finish
 
 INTERVAL = 0.90
@@ -184,32 +183,6 @@ def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) ->
     return finish(
         figure, profile, source(runs), seeds=n_seeds(runs), bars="a point is a run, no bars"
     )
-
-
-def traversal(
-    line: pd.Series[Any], experiment: str, title: str, *, profile: str, n_axes: int = 6
-) -> Figure:
-    """Decoded traversals of one run's axes, those that move the picture most on top.
-
-    line is the run's in the table of `per_run`; the caption names its data and its seed.
-    """
-    path = store.folder(experiment, profile) / "frames" / f"{line['run_id']}.npz"
-    frames = store.read_frames(path)
-    moved = frames.astype(float).std(axis=1).mean(axis=(1, 2, 3))  # (D,)
-    order = moved.argsort()[::-1][:n_axes]
-    strip = frames[order, :, 0]  # (n_axes, T, H, W)
-    framed = np.pad(strip, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=90)
-    picture = framed.transpose(0, 2, 1, 3).reshape(n_axes * framed.shape[2], -1)
-    figure, axes = plt.subplots(figsize=(4.6, 3.5))
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-    middles = framed.shape[2] * (np.arange(n_axes) + 0.5)
-    axes.set_yticks(middles, [f"axis {axis}" for axis in order], fontsize=8)
-    axes.set_xticks([])
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.set_title(title, fontsize=9)
-    origin = f"{line['dataset']} ({line['source']}), seed {line['seed']}"
-    return finish(figure, profile, origin)
 
 
 def median_seed(runs: pd.DataFrame, objective: str, weight: float, column: str) -> pd.Series[Any]:

@@ -27,8 +27,8 @@ DISTORTION_BLOCK = 4096  # images decoded at once
 TRAVERSAL = np.linspace(-2, 2, 9)
 """Values that a traversal gives to one axis, the others staying at the code of an image."""
 
-TRAVERSED_IMAGE = 0.5
-"""Place in the data set, from 0 to 1, of the image whose code a traversal starts from."""
+RECONSTRUCTED = 10
+"""Images that are kept beside their reconstructions, drawn with `SCORE_SEED`."""
 
 Number = dict[str, Any]
 
@@ -153,16 +153,37 @@ def further_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Numbe
     ]
 
 
-def frames(model: Fitted, data: FactorData, code: Encoded) -> np.ndarray:
-    """A traversal of every axis: uint8 (D, len(TRAVERSAL), C, H, W), means of the decoder.
+def pictures(model: Fitted, data: FactorData, code: Encoded) -> dict[str, np.ndarray]:
+    """What a model makes of images, uint8; of a decoded code the Bernoulli means.
 
-    Axis by axis the code of one image is moved to the values of `TRAVERSAL`.
+    originals, reconstructions: (`RECONSTRUCTED`, C, H, W), decoded from the posterior means.
+    traversals: (D, len(TRAVERSAL), C, H, W). Axis by axis, the mean code of the image whose
+    factors are nearest to the middle of their ranges is moved to the values of `TRAVERSAL`.
     """
     n_axes = code.mean.shape[1]
-    start = code.mean[int(TRAVERSED_IMAGE * len(data))]
-    codes = start.repeat(n_axes, len(TRAVERSAL), 1)  # (D, T, D)
+    generator = torch.Generator().manual_seed(SCORE_SEED)
+    some = torch.randperm(len(data), generator=generator)[:RECONSTRUCTED]
+
+    top = torch.tensor(data.factor_sizes) - 1
+    off_middle = ((2 * data.factors.cpu() - top).abs() / top.clamp(min=1)).sum(1)
+    moved = code.mean[off_middle.argmin()].repeat(n_axes, len(TRAVERSAL), 1)  # (D, T, D)
     for axis in range(n_axes):
-        codes[axis, :, axis] = torch.as_tensor(TRAVERSAL, dtype=codes.dtype)
-    logits = model.decode(codes.flatten(0, 1)[None].to(data.device))[0]
-    pictures = (255 * logits.sigmoid()).round().to(torch.uint8)
-    return pictures.unflatten(0, codes.shape[:2]).cpu().numpy()
+        moved[axis, :, axis] = torch.as_tensor(TRAVERSAL, dtype=moved.dtype)
+
+    return {
+        "originals": _uint8(data.pixels(some)),
+        "reconstructions": _decoded(model, data, code.mean[some]),
+        "traversals": _decoded(model, data, moved),
+    }
+
+
+def _decoded(model: Fitted, data: FactorData, z: Tensor) -> np.ndarray:
+    """Bernoulli means of codes (..., D) as uint8 (..., C, H, W)."""
+    logits = model.decode(z.flatten(0, -2)[None].to(data.device))[0]
+    return _uint8(logits.sigmoid().unflatten(0, z.shape[:-1]))
+
+
+def _uint8(x: Tensor) -> np.ndarray:
+    """Pixels from 0 to 1 as 0 to 255."""
+    shades: np.ndarray = (255 * x).round().to(torch.uint8).cpu().numpy()
+    return shades

@@ -1,4 +1,4 @@
-"""Rows, frames and checkpoints on disk: one small file a run, written aside and renamed.
+"""Rows, pictures and checkpoints on disk: one small file a run, written aside and renamed.
 
 A row file is JSON: what is common to all numbers of a run, then the numbers, then a digest over
 both. A damaged file (cut off, edited, not JSON) is reported with a warning and counts as missing,
@@ -187,24 +187,23 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise DamagedFile(f"{path} is damaged ({error})") from None
 
 
-def write_frames(path: Path, frames: np.ndarray) -> None:
-    """Write pictures, uint8 of any shape (compressed npz, nothing pickled)."""
+def write_pictures(path: Path, pictures: Mapping[str, np.ndarray]) -> None:
+    """Write pictures by name, uint8 of any shape (compressed npz, nothing pickled)."""
     with written_aside(path) as aside, aside.open("wb") as file:
-        np.savez_compressed(file, frames=frames)
+        np.savez_compressed(file, allow_pickle=False, **pictures)
 
 
-def read_frames(path: Path) -> np.ndarray:
-    """The pictures that `write_frames` wrote.
+def read_pictures(path: Path, *names: str) -> list[np.ndarray]:
+    """The pictures of these names that `write_pictures` wrote.
 
     Raises:
         DamagedFile: the file is cut off or holds something else.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            frames: np.ndarray = archive["frames"]
-            return frames
+            return [archive[name] for name in names]
     except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DamagedFile(
-            f"{path} holds no pictures ({error}); delete it and the run's row file, and the next "
-            "sweep will redo both"
+            f"{path} does not hold the pictures {', '.join(names)} ({error}); delete it and the "
+            "run's row file, and the next sweep will redo both"
         ) from None

@@ -1,7 +1,8 @@
 r"""Sliders that move without a kernel: every picture is drawn beforehand.
 
-A slider chooses which picture of a stack is shown; the link between the two lives in the page,
-so that a published page moves with no kernel behind it. Labels take math as ``\(\beta\)``.
+`slider` chooses which picture of a stack is shown; the link between the two lives in the page,
+so that a published page moves with no kernel behind it; `live` has one draw at any value, in
+Jupyter. Labels take math as ``\(\beta\)``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ipywidgets import HTML, IntSlider, Layout, Stack, VBox, jslink
+from ipywidgets import HTML, FloatSlider, IntSlider, Layout, Stack, VBox, jslink
 from matplotlib.figure import Figure
 
 from disentangled.claims import Chapter
@@ -19,6 +20,7 @@ from disentangled.plotting import png
 
 MAX_FRAMES = 64
 MAX_BYTES = 1_000_000
+LIVE_STEPS = 200  # places of a live slider
 
 
 def slider(
@@ -77,6 +79,48 @@ def two_sliders(
     for stack in inner:
         jslink((lower, "value"), (stack, "selected_index"))
     return VBox([upper, lower, outer])
+
+
+def live(
+    draw: Callable[[float], Figure],
+    low: float,
+    high: float,
+    *,
+    label: str,
+    alt: Callable[[float], str],
+    start: float,
+) -> VBox:
+    """A slider over all values from low to high whose picture the kernel draws as it moves.
+
+    For Jupyter: without a kernel the handle moves and the picture stays, so that a chapter tags
+    the cell `remove-output` and shows a `slider` in its page.
+
+    Args:
+        draw, alt, label: as in `slider`.
+        low, high: the ends of the range.
+        start: the value shown first.
+
+    Raises:
+        ValueError: a start that is not from low to high.
+    """
+    if not low <= start <= high:
+        raise ValueError(f"start must be from {low} to {high}, got {start}")
+    handle = FloatSlider(
+        value=start,
+        min=low,
+        max=high,
+        step=(high - low) / LIVE_STEPS,
+        description=label,
+        continuous_update=False,  # a picture takes longer than a pixel of the mouse
+        layout=Layout(width="min(100%, 32em)"),
+    )
+    picture = _frame(draw(start), alt(start))
+
+    def redraw(change: dict[str, Any]) -> None:
+        picture.value = _frame(draw(change["new"]), alt(change["new"])).value
+
+    handle.observe(redraw, "value")
+    return VBox([handle, picture])
 
 
 def _handle(label: str, n_values: int, start: int) -> IntSlider:

@@ -107,7 +107,7 @@ def _train_group(
     start: list[Checkpoint],
     numbers: dict[int, list[scoring.Number]],
 ) -> None:
-    """Train a group of seeds, score them at the milestones, write their rows and frames."""
+    """Train a group of seeds, score them at the milestones, write their rows and pictures."""
     run = setting.run
     home = store.folder(run.experiment, run.profile)
     halted: set[int] = set()
@@ -140,8 +140,8 @@ def _train_group(
             numbers[seed] += scoring.main_scores(model, data, code)
             if last:
                 numbers[seed] += scoring.further_scores(model, data, code)
-                path = home / "frames" / f"{run.id(seed)}.npz"
-                store.write_frames(path, scoring.frames(model, data, code))
+                path = home / "pictures" / f"{run.id(seed)}.npz"
+                store.write_pictures(path, scoring.pictures(model, data, code))
                 _write(run, seed, data, fitted, numbers[seed])
         for seed in stopped.keys() - halted:
             step = stopped[seed]

@@ -107,7 +107,9 @@ def _critic_on_same_batch(
     return critic_dlib(joint_logits.float(), permuted_logits.float()), {}
 
 
-def _alone(objective: Callable[..., Loss]) -> tuple[Player, ...]:
+def one_player(objective: Callable[..., Loss]) -> tuple[Player, ...]:
+    """The game of an objective `(x, logits, code, *, n_data, pixel_area, weights...) -> Loss`: one
+    player, who moves the encoder and the decoder."""
     return (Player("autoencoder", ("encoder", "decoder"), partial(_autoencoder, objective)),)
 
 
@@ -118,12 +120,12 @@ def _with_critic(loss: Callable[..., tuple[Loss, Heard]]) -> tuple[Player, ...]:
 
 
 OBJECTIVES: dict[str, Recipe] = {
-    "vae": Recipe(_alone(vae), {}),
-    "beta_vae": Recipe(_alone(beta_vae), {"beta": 4.0}),
+    "vae": Recipe(one_player(vae), {}),
+    "beta_vae": Recipe(one_player(beta_vae), {"beta": 4.0}),
     "beta_tcvae": Recipe(
-        _alone(beta_tcvae), {"alpha": 1.0, "beta": 6.0, "gamma": 1.0, "scheme": "mws"}
+        one_player(beta_tcvae), {"alpha": 1.0, "beta": 6.0, "gamma": 1.0, "scheme": "mws"}
     ),
-    "beta_tcvae_dlib": Recipe(_alone(beta_tcvae_dlib), {"beta": 6.0, "scheme": "naive"}),
+    "beta_tcvae_dlib": Recipe(one_player(beta_tcvae_dlib), {"beta": 6.0, "scheme": "naive"}),
     "factor_vae": Recipe(
         _with_critic(_critic_on_second_batch),
         {"gamma": 35.0},
