@@ -103,9 +103,10 @@ def rows_page() -> str:
             f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers. "
             f"{{download}}`All of them as CSV <_generated/rows_{experiment}.csv>`."
         ]
-        for objective, of_it in runs[runs["last"]].groupby("objective", sort=False):
-            name = str(objective)
-            parts += [f"({anchor(experiment, name)})=", f"### {figures.METHODS[name][0]}"]
+        for objective in sorted(runs["objective"].unique(), key=list(figures.METHODS).index):
+            of_it = runs[runs["last"] & (runs["objective"] == objective)]
+            title, _ = figures.METHODS[objective]
+            parts += [f"({anchor(experiment, objective)})=", f"### {title}"]
             parts += [rows_table(of_it, experiment)]
     return "\n\n".join(parts) + "\n"
 
