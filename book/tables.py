@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pandas as pd
+import speed
 
 from disentangled import claims, figures, sweeps
 from disentangled.experiments import EXPERIMENTS
@@ -158,56 +159,6 @@ def badges(root: Path) -> str:
     return f"[![tests]({badge})]({url}/actions/workflows/test.yml)\n" if url else ""
 
 
-BENCH = "book/results/bench/bench.json"
-PARITY = "book/results/bench/parity.json"
-PARITY_TITLES = {"mig_exact": "MIG", "mig": "binned MIG", "elbo": "ELBO", "total_corr": "TC"}
-
-
-def speed(root: Path) -> str:
-    """The README's table of speed, from the last published `make bench`."""
-    bench = json.loads((root / BENCH).read_text("utf-8"))
-    machine, cases = bench["machine"], bench["cases"]
-    peak = {side: found["rate"] for side, found in cases["peak"]["sides"].items()}
-    lines = [
-        f"{machine['cpu']}, {machine['threads']} cores, torch {machine['torch']}; matrix products "
-        f"reach {peak['fp32']:.0f} GFLOP/s in fp32 and {peak['bf16']:.0f} in bf16.",
-        "",
-        "| What | Side | Rate | Ratio to the first side | Of the machine's peak |",
-        "|---|---|---:|---:|---:|",
-    ]
-    for case in (cases[name] for name in cases if name != "peak"):
-        for i, (side, found) in enumerate(sorted(case["sides"].items(), key=_ours_last)):
-            precision = "bf16" if "bf16" in side else "fp32"
-            share = found.get("flops", 0.0) * found["rate"] / 1e9 / peak[precision]
-            spread = f" ({min(found['ratios']):.2f} to {max(found['ratios']):.2f})"
-            cells = ["" if i else case["title"].replace("|", r"\|"), side]
-            cells += [f"{found['rate']:.4g} {case['unit']}"]
-            cells += [f"{found['ratio']:.2f}{spread}" if i else ""]
-            cells += [f"{share:.0%}" if share else ""]
-            lines += ["| " + " | ".join(cells) + " |"]
-    return "\n".join([*lines, *parity(root)]) + "\n"
-
-
-def parity(root: Path) -> list[str]:
-    """Lines on what bf16 does to the scores, from the last `--parity` run, if there is one."""
-    path = root / PARITY
-    if not path.is_file():
-        return []
-    found = json.loads(path.read_text("utf-8"))
-    lines = ["", "| Trained in | " + " | ".join(PARITY_TITLES[name] for name in found) + " |"]
-    lines += ["|---|" + "---:|" * len(found)]
-    for precision in ("fp32", "bf16"):
-        means = [sum(entry[precision]) / len(entry[precision]) for entry in found.values()]
-        lines += [f"| {precision} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |"]
-    spans = [f"{e['difference']:+.3f} [{e['low']:+.3f}, {e['high']:+.3f}]" for e in found.values()]
-    return [*lines, "| bf16 - fp32, 95 % interval | " + " | ".join(spans) + " |"]
-
-
-def _ours_last(side: tuple[str, object]) -> tuple[bool, bool]:
-    """Sort key: the plain way first, then ours in fp32, then in bf16."""
-    return side[0] in ("ours", "ours fp32", "ours bf16", "at once"), "bf16" in side[0]
-
-
 PICTURE = "book/_static/tradeoff.png"
 """The README's picture: the first figure of the chapter on paper C's main experiment."""
 
@@ -234,7 +185,7 @@ def readme(root: Path) -> str:
     parts = {
         "badges": badges(root),
         "what reproduces": what_reproduces(claims.ledger()),
-        "speed": speed(root),
+        "speed": speed.tables(root),
     }
     for name, part in parts.items():
         pattern = re.compile(GENERATED.format(name=name, text=".*?"), re.DOTALL)

@@ -29,7 +29,7 @@ def test_a_model_is_shown_with_its_parts_its_images_and_its_axes(line):
     bar, images, axes = figure.axes
     ends = [patch.get_x() + patch.get_width() for patch in bar.patches]
     assert ends == [2.0, 2.0, 3.0]  # a part that came out below 0 has no length
-    assert bar.get_title() == "distortion 50.0, KL 2.9 nats in parts"
+    assert bar.get_title(loc="left") == "distortion 50.0, KL 2.9 nats in parts"
     shown = images.images[0].get_array()
     assert shown[2, 2] == 0
     assert shown[8, 2] == 255
@@ -43,7 +43,8 @@ def test_bars_of_several_models_share_their_scale(line):
     figure = portraits.loss_parts(runs, "toy", "title", profile="smoke", longest=8.0)
     first, _, second, _ = figure.axes
     assert first.get_xlim() == second.get_xlim() == (0, 8)
-    assert [axes.get_title().partition(":")[0] for axes in (first, second)] == ["one", "other"]
+    titles = [axes.get_title(loc="left") for axes in (first, second)]
+    assert [title.partition(":")[0] for title in titles] == ["one", "other"]
     assert figure.get_supxlabel() == "profile smoke · toy (twin), seed 3"
 
 

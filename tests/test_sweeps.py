@@ -362,6 +362,7 @@ def test_progress_goes_to_the_terminal_behind_a_notebook(monkeypatch, tmp_path):
         bar = workers._bar("tiny x 3", 100, 50)
         bar.update(50)
         bar.close()
+        bar.fp.close()  # before the file it writes to
     assert page.getvalue() == ""
     last = terminal.read_text().replace("\r", "\n").strip().splitlines()[-1]
     assert last.startswith("tiny x 3: 100%")

@@ -73,7 +73,7 @@ def _parts(axes: Axes, line: pd.Series[Any], longest: float, before: str = "") -
     axes.set(xlim=(0, longest), yticks=[], xticks=[])
     axes.spines[:].set_visible(False)
     words = f"{before}distortion {line['distortion']:.1f}, KL {line['kl']:.1f} nats in parts"
-    axes.set_title(words, fontsize=9)
+    axes.set_title(words, loc="left", fontsize=9)
 
 
 def _reconstructions(axes: Axes, line: pd.Series[Any], experiment: str, profile: str) -> None:

@@ -1,0 +1,70 @@
+"""The README's tables of speed, read from the published measurements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+BENCH = {
+    "book/results/bench/bench.json": "the clock on the wall",
+    "book/results/bench/bench_one_thread.json": "CPU time of one thread",
+}
+"""Published readings of `make bench`, and by which clock they were taken."""
+
+PARITY = "book/results/bench/parity.json"
+PARITY_TITLES = {"mig_exact": "MIG", "mig": "binned MIG", "elbo": "ELBO", "total_corr": "TC"}
+
+
+def tables(root: Path) -> str:
+    """The README's tables of speed, from the last published `make bench`."""
+    parts = []
+    for file, clock in BENCH.items():
+        if (root / file).is_file():
+            parts.append(bench_table(json.loads((root / file).read_text("utf-8")), clock))
+    return "\n\n".join([*parts, *parity_table(root)]) + "\n"
+
+
+def bench_table(bench: dict[str, Any], clock: str) -> str:
+    """The machine in a line, then every case: rates, and ratios with their range over rounds."""
+    machine, cases = bench["machine"], bench["cases"]
+    peak = {side: found["rate"] for side, found in cases["peak"]["sides"].items()}
+    lines = [
+        f"{machine['cpu']}, torch {machine['torch']}, threads: {machine['threads']}, by {clock}; "
+        f"matrix products reach {peak['fp32']:.0f} GFLOP/s in fp32, {peak['bf16']:.0f} in bf16.",
+        "",
+        "| What | Side | Rate | Ratio to the first side | Of the machine's peak |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for case in (cases[name] for name in cases if name != "peak"):
+        for i, (side, found) in enumerate(sorted(case["sides"].items(), key=_ours_last)):
+            precision = "bf16" if "bf16" in side else "fp32"
+            share = found.get("flops", 0.0) * found["rate"] / 1e9 / peak[precision]
+            spread = f" ({min(found['ratios']):.2f} to {max(found['ratios']):.2f})"
+            cells = ["" if i else case["title"].replace("|", r"\|"), side]
+            cells += [f"{found['rate']:.4g} {case['unit']}"]
+            cells += [f"{found['ratio']:.2f}{spread}" if i else ""]
+            cells += [f"{share:.0%}" if share else ""]
+            lines += ["| " + " | ".join(cells) + " |"]
+    return "\n".join(lines)
+
+
+def _ours_last(side: tuple[str, object]) -> tuple[bool, bool]:
+    """Sort key: the plain way first, then ours in fp32, then in bf16."""
+    return side[0] in ("ours", "ours fp32", "ours bf16", "at once"), "bf16" in side[0]
+
+
+def parity_table(root: Path) -> list[str]:
+    """What bf16 does to the scores, from the last `--parity` run, if there is one."""
+    path = root / PARITY
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text("utf-8"))
+    lines = ["| Trained in | " + " | ".join(PARITY_TITLES[name] for name in found) + " |"]
+    lines += ["|---|" + "---:|" * len(found)]
+    for precision in ("fp32", "bf16"):
+        means = [sum(entry[precision]) / len(entry[precision]) for entry in found.values()]
+        lines += [f"| {precision} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |"]
+    spans = [f"{e['difference']:+.3f} [{e['low']:+.3f}, {e['high']:+.3f}]" for e in found.values()]
+    lines += ["| bf16 - fp32, 95 % interval | " + " | ".join(spans) + " |"]
+    return ["\n".join(lines)]
