@@ -125,9 +125,9 @@ def main():
         reading = CASES[chosen.only].sides[chosen.measure](chosen.quick)
         print(json.dumps(reading))
         return
-    if chosen.parity:
-        import parity
+    import parity  # makes its experiment known, which the processes that measure do not need
 
+    if chosen.parity:
         parity.complete(chosen.workers)
         print("\n".join(parity.table()))
         save(ROOT / "book" / "results" / "bench" / "parity.json", parity.summary())
@@ -140,6 +140,9 @@ def main():
         results[name] = compare(name, rounds, chosen.quick, chosen.threads)
     about = machine() | {"threads": chosen.threads}
     print(", ".join(f"{k} {v}" for k, v in about.items()), *table(results), sep="\n")
+    if not chosen.only:
+        print("\nbf16 against fp32, β-TCVAE on the real grid; --parity trains what is missing")
+        print("\n".join(parity.table()) or "no pairs of seeds yet")
     file = "bench.json" if chosen.threads > 1 else "bench_one_thread.json"
     write(ROOT / "build" / file, about, results)
     if chosen.publish:
