@@ -31,11 +31,12 @@ def test_flops_of_factor_vae_by_hand():
 
 
 def test_flops_of_a_convolution_by_hand():
-    run = tiny.run(net="conv_small", size=8)
-    # 1-32 and 32-64 channels, 4 x 4 windows, 4 x 4 and 2 x 2 places, then 256-128-6; mirrored
-    encoder = 32 * 16 * 16 + 64 * 32 * 16 * 4 + 256 * 128 + 128 * 6
-    decoder = 3 * 128 + 128 * 256 + 64 * 32 * 16 * 4 + 32 * 16 * 16
-    assert machines.flops_per_step(run, (1, 8, 8)) == 2 * 3 * 8 * (encoder + decoder)
+    run = tiny.run(net="conv_small", size=16)
+    # channels 1-16-32-32-32, windows of 4 x 4, side by side 8, 4, 2 and 1; 32-128-6; mirrored
+    convolutions = 16 * 16 * 64 + 16 * 32 * 16 * 16 + 32 * 32 * 16 * 4 + 32 * 32 * 16
+    encoder = convolutions + 32 * 128 + 128 * 6
+    decoder = 3 * 128 + 128 * 32 + convolutions
+    assert machines.flops_per_step(run, (1, 16, 16)) == 2 * 3 * 8 * (encoder + decoder)
 
 
 def test_bytes_of_a_seed_by_hand():

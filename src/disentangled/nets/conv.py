@@ -124,21 +124,28 @@ def burgess_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 
 def small_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
-    """32 64 (4 x 4), dense 128: for images of 16 x 16 pixels and a laptop."""
-    side = _side(shape, 2)
+    """16 32 32 32 (4 x 4), dense 128: for images of 32 x 32 pixels and a laptop."""
+    side = _side(shape, 4)
     trunk = nn.Sequential(
-        *down(shape[0], 32), *down(32, 64), nn.Flatten(), *dense(64 * side**2, 128)
+        *down(shape[0], 16),
+        *down(16, 32),
+        *down(32, 32),
+        *down(32, 32),
+        nn.Flatten(),
+        *dense(32 * side**2, 128),
     )
     return Posterior(trunk, 128, n_axes)
 
 
 def small_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """The mirror image of `small_encoder`."""
-    side = _side(shape, 2)
+    side = _side(shape, 4)
     return nn.Sequential(
         *dense(n_axes, 128),
-        *dense(128, 64 * side**2),
-        nn.Unflatten(1, (64, side, side)),
-        *up(64, 32),
-        ConvTranspose2d(32, shape[0], 4, 2, 1),
+        *dense(128, 32 * side**2),
+        nn.Unflatten(1, (32, side, side)),
+        *up(32, 32),
+        *up(32, 32),
+        *up(32, 16),
+        ConvTranspose2d(16, shape[0], 4, 2, 1),
     )
