@@ -6,20 +6,17 @@ import random
 import pytest
 import torch
 
-from disentangled.data import rendering
+from disentangled.data import cameras, rendering
+from disentangled.data.cameras import Camera, Rays, direction, orbit
 from disentangled.data.rendering import (
     Bounds,
-    Camera,
-    Rays,
     bounds,
     colour,
     develop,
-    direction,
     leaders,
     normal,
     on_all_threads,
     openness,
-    orbit,
     shadow,
     trace,
 )
@@ -233,7 +230,7 @@ def test_batches_are_the_views_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     camera = orbit([0, 90, 180], [10, 20], distance=4, height=0.3, field_of_view=30)
     assert camera.azimuth == (0, 90, 180, 0, 90, 180)
     assert camera.elevation == (10, 10, 10, 20, 20, 20)
-    monkeypatch.setattr(rendering, "RAYS_AT_ONCE", 4 * 8**2 * 4)
+    monkeypatch.setattr(cameras, "RAYS_AT_ONCE", 4 * 8**2 * 4)
     first, second = camera.batches(8)
     assert (first.azimuth, first.elevation) == ((0, 90, 180, 0), (10, 10, 10, 20))
     whole = camera.rays(8, "cpu")

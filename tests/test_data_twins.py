@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from disentangled import data
-from disentangled.data import cars3d_twin, rendering, smallnorb_twin
-from disentangled.data.car import CABINS, car, draw_car
+from disentangled.data import cameras, cars3d_twin, rendering, smallnorb_twin
+from disentangled.data.cameras import Camera
+from disentangled.data.car import CABINS, car_solid, draw_car
 from disentangled.data.cars3d_twin import AZIMUTHS
-from disentangled.data.rendering import Camera, bounds, trace
+from disentangled.data.rendering import bounds, trace
 from disentangled.data.smallnorb_twin import CATEGORIES, LIGHTS
 
 SIZE = 16
@@ -76,7 +77,7 @@ def test_no_image_comes_twice(name: str, request: pytest.FixtureRequest) -> None
 def test_a_car_by_itself_is_the_one_in_its_place(cars: data.FactorData) -> None:
     index = int((cars.factors == torch.tensor([1, 4, 7])).all(1).nonzero())
     camera = Camera((120,), (15,), 4.6, 0.33, 27)
-    alone = cars3d_twin.pictures(car(draw_car("cars3d/7")), camera, SIZE)
+    alone = cars3d_twin.pictures(car_solid(draw_car("cars3d/7")), camera, SIZE)
     assert torch.equal(cars.images[index], alone[0])
 
 
@@ -158,7 +159,7 @@ def test_pictures_do_not_depend_on_threads_and_batches(monkeypatch: pytest.Monke
                 smallnorb_twin.render(few_toys, SIZE, "toys")]  # fmt: skip
 
     first = rendered()
-    monkeypatch.setattr(rendering, "RAYS_AT_ONCE", 4 * SIZE**2)
+    monkeypatch.setattr(cameras, "RAYS_AT_ONCE", 4 * SIZE**2)
     torch.set_num_threads(3)
     try:
         for once, again in zip(first, rendered(), strict=True):
@@ -169,7 +170,7 @@ def test_pictures_do_not_depend_on_threads_and_batches(monkeypatch: pytest.Monke
 
 def test_a_larger_picture_shows_the_same_scene() -> None:
     camera = Camera((40, 200), (20, 30), 4.6, 0.33, 27)
-    solid = car(draw_car("cars3d/1"))
+    solid = car_solid(draw_car("cars3d/1"))
     small, large = (cars3d_twin.pictures(solid, camera, size).float() for size in (16, 64))
     pooled = torch.nn.functional.avg_pool2d(large, 4)
     assert (pooled - small).abs().mean() < 3

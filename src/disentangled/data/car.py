@@ -66,8 +66,22 @@ class Car(NamedTuple):
     wheel: float
     cabin: float
     paint: Colour
-    sills: bool
+    dark_bumpers: bool
     white_roof: bool
+
+    @property
+    def top(self) -> float:
+        """Height of the bonnet, where the cabin begins."""
+        return self.gap + 2 * self.body
+
+    @property
+    def axle(self) -> float:
+        """From the middle to either axle."""
+        return 0.62 * self.length
+
+    def along(self, ends: tuple[float, float]) -> tuple[float, float]:
+        """Back and front, given in half lengths."""
+        return ends[0] * self.length, ends[1] * self.length
 
 
 def draw_car(word: str) -> Car:
@@ -82,78 +96,87 @@ def draw_car(word: str) -> Car:
     hue, saturation = draws.between(0, 1), draws.one_of((0.0, 0.7, 0.85, 0.95))
     value, grey = draws.between(0.55, 1), draws.one_of(GREYS)
     paint = colorsys.hsv_to_rgb(hue, saturation, value if saturation else grey)
-    sills, white_roof = draws.chance(0.3), draws.chance(0.25)
-    return Car(kind, length, width, body, gap, wheel, cabin, paint, sills, white_roof)
+    dark_bumpers, white_roof = draws.chance(0.3), draws.chance(0.25)
+    return Car(kind, length, width, body, gap, wheel, cabin, paint, dark_bumpers, white_roof)
 
 
-def car(measures: Car) -> Solid:
-    """A car as a solid."""
-    m = measures
-    top = m.gap + 2 * m.body
-    (foot_back, foot_front), (roof_back, roof_front) = (
-        [x * m.length for x in ends] for ends in CABINS[m.kind][:2]
-    )
-    roof = top + m.cabin
-    axle = 0.62 * m.length
-
-    def body(p: Point, at_wheels: Point) -> Tensor:
-        rounding = 0.06
-        nose = edge(p, (m.length, m.gap + 0.1), (m.length - 0.04, top))
-        tail = edge(p, (-m.length + 0.03, top), (-m.length, m.gap + 0.1))
-        bonnet = edge(p, (m.length, top - 0.07), (foot_front, top))
-        flank = torch.maximum(p.y - m.width, 0.96 * (p.y - m.width + 0.3 * (p.z - top + 0.12)))
-        ends, faces = torch.maximum(nose, tail), torch.maximum(bonnet, p.z - top)
-        faces = torch.maximum(faces, m.gap - p.z)
-        whole = meet(ends + rounding, faces + rounding, flank + rounding) - rounding
-        arch = rod(at_wheels, (axle, m.width, m.wheel), 1.2 * m.wheel, 0.12, "y")
-        whole = carve(whole, arch, 0.02)
-        if m.kind == "pickup":
-            inner = (foot_back - m.length) / 2
-            bed = box(
-                p, (inner, 0, top), (0.5 * (foot_back + m.length) - 0.07, m.width - 0.13, 0.17)
-            )
-            whole = carve(whole, bed, 0.01)
-        return whole
+def car_solid(car: Car) -> Solid:
+    """The parts of a car."""
 
     def parts(p: Point) -> list[Part]:
         p = p.mirrored()
         at_wheels = Point(p.x.abs(), p.y, p.z)
-        # below the bonnet the ends go straight down, not on along the slope
-        upper = Point(p.x, p.y, p.z.clamp(min=top))
-        windscreen = edge(upper, (foot_front, top), (roof_front, roof))
-        rear = edge(upper, (roof_back, roof), (foot_back, top))
-        ends = torch.maximum(windscreen, rear)
-        side = 0.97 * (p.y - 0.90 * m.width + 0.22 * (p.z - top))
-        above = torch.maximum(p.z - roof, top - 0.1 - p.z)
-        rounding = 0.045
-        cabin = 0.85 * (meet(ends + rounding, side + rounding, above + rounding) - rounding)
-
-        middle, half = (roof - 0.055 + top + 0.035) / 2, (m.cabin - 0.09) / 2
-        windows = torch.maximum(cabin - 0.002, (p.z - middle).abs() - half)
-        windows = torch.maximum(windows, torch.minimum(ends, side) + 0.045)
-        door = 0.022 - (p.x - 0.5 * (roof_front + foot_front) + 0.30).abs()
-        windows = torch.maximum(windows, torch.minimum(door, side + 0.06))
-
-        tyre = rod(at_wheels, (axle, m.width - 0.055, m.wheel), m.wheel, 0.055, "y", rounding=0.02)
-        rim = rod(at_wheels, (axle, m.width - 0.05, m.wheel), 0.6 * m.wheel, 0.058, "y")
-        height = top - 0.13
-        lamp = ellipsoid(p, (m.length - 0.045, 0.68 * m.width, height), (0.05, 0.085, 0.045))
-        tail = box(p, (-m.length + 0.03, 0.78 * m.width, height), (0.045, 0.05, 0.055), 0.01)
-        grille = box(p, (m.length - 0.05, 0, height - 0.02), (0.055, 0.36 * m.width, 0.035), 0.01)
-        bumper = box(p, (0, 0, m.gap + 0.09), (m.length + 0.012, 0.85 * m.width, 0.035), 0.02)
+        tyre = (car.axle, car.width - 0.055, car.wheel)
+        rim = (car.axle, car.width - 0.05, car.wheel)
+        cabin, windows = _cabin(car, p)
         return [
-            Part(body(p, at_wheels), m.paint),
-            Part(cabin, WHITE if m.white_roof else m.paint),
+            Part(_body(car, p, at_wheels), car.paint),
+            Part(cabin, WHITE if car.white_roof else car.paint),
             Part(windows, GLASS),
-            Part(tyre, TYRE),
-            Part(rim, RIM),
-            Part(lamp, LAMP),
-            Part(tail, TAIL_LAMP),
-            Part(grille, DARK),
-            Part(bumper, DARK if m.sills else m.paint),
+            Part(rod(at_wheels, tyre, car.wheel, 0.055, "y", rounding=0.02), TYRE),
+            Part(rod(at_wheels, rim, 0.6 * car.wheel, 0.058, "y"), RIM),
+            *_front_and_back(car, p),
         ]
 
     return parts
+
+
+def _body(car: Car, p: Point, at_wheels: Point) -> Tensor:
+    """What is below the windows: its outline in the side view, leaning flanks, wheel arches."""
+    length, width, top, rounding = car.length, car.width, car.top, 0.06
+    foot_back, foot_front = car.along(CABINS[car.kind].foot)
+    nose = edge(p, (length, car.gap + 0.1), (length - 0.04, top))
+    tail = edge(p, (-length + 0.03, top), (-length, car.gap + 0.1))
+    bonnet = edge(p, (length, top - 0.07), (foot_front, top))
+    flank = torch.maximum(p.y - width, 0.96 * (p.y - width + 0.3 * (p.z - top + 0.12)))
+    ends, faces = torch.maximum(nose, tail), torch.maximum(bonnet, p.z - top)
+    faces = torch.maximum(faces, car.gap - p.z)
+    whole = meet(ends + rounding, faces + rounding, flank + rounding) - rounding
+    arch = rod(at_wheels, (car.axle, width, car.wheel), 1.2 * car.wheel, 0.12, "y")
+    whole = carve(whole, arch, 0.02)
+    if car.kind == "pickup":
+        middle = ((foot_back - length) / 2, 0, top)
+        bed = box(p, middle, (0.5 * (foot_back + length) - 0.07, width - 0.13, 0.17))
+        whole = carve(whole, bed, 0.01)
+    return whole
+
+
+def _cabin(car: Car, p: Point) -> tuple[Tensor, Tensor]:
+    """The cabin, and its windows, which are a thin layer on it between pillars."""
+    top, roof, rounding = car.top, car.top + car.cabin, 0.045
+    foot_back, foot_front = car.along(CABINS[car.kind].foot)
+    roof_back, roof_front = car.along(CABINS[car.kind].roof)
+    # below the bonnet the ends go straight down, not on along the slope
+    upper = Point(p.x, p.y, p.z.clamp(min=top))
+    windscreen = edge(upper, (foot_front, top), (roof_front, roof))
+    rear = edge(upper, (roof_back, roof), (foot_back, top))
+    ends = torch.maximum(windscreen, rear)
+    side = 0.97 * (p.y - 0.90 * car.width + 0.22 * (p.z - top))
+    above = torch.maximum(p.z - roof, top - 0.1 - p.z)
+    # the factor makes up for slopes that do not meet at right angles
+    cabin = 0.85 * (meet(ends + rounding, side + rounding, above + rounding) - rounding)
+
+    middle, half = (roof - 0.055 + top + 0.035) / 2, (car.cabin - 0.09) / 2
+    windows = torch.maximum(cabin - 0.002, (p.z - middle).abs() - half)
+    corner = torch.minimum(ends, side) + 0.045
+    door = 0.022 - (p.x - 0.5 * (roof_front + foot_front) + 0.30).abs()
+    door = torch.minimum(door, side + 0.06)  # at the sides alone
+    return cabin, torch.maximum(torch.maximum(windows, corner), door)
+
+
+def _front_and_back(car: Car, p: Point) -> list[Part]:
+    """Lamps, grille and bumpers: what tells the front from the back."""
+    length, width, height = car.length, car.width, car.top - 0.13
+    lamp = ellipsoid(p, (length - 0.045, 0.68 * width, height), (0.05, 0.085, 0.045))
+    tail = box(p, (-length + 0.03, 0.78 * width, height), (0.045, 0.05, 0.055), 0.01)
+    grille = box(p, (length - 0.05, 0, height - 0.02), (0.055, 0.36 * width, 0.035), 0.01)
+    bumper = box(p, (0, 0, car.gap + 0.09), (length + 0.012, 0.85 * width, 0.035), 0.02)
+    return [
+        Part(lamp, LAMP),
+        Part(tail, TAIL_LAMP),
+        Part(grille, DARK),
+        Part(bumper, DARK if car.dark_bumpers else car.paint),
+    ]
 
 
 def edge(p: Point, start: tuple[float, float], end: tuple[float, float]) -> Tensor:

@@ -17,21 +17,20 @@ from os import PathLike
 import torch
 from torch import Tensor
 
-from disentangled.data.car import car, draw_car
+from disentangled.data.cameras import Camera, orbit
+from disentangled.data.car import car_solid, draw_car
 from disentangled.data.cars3d import LAYOUT
 from disentangled.data.factor_data import FactorData
 from disentangled.data.kept import kept
 from disentangled.data.layout import Layout
 from disentangled.data.rendering import (
     Bounds,
-    Camera,
     bounds,
     colour,
     develop,
     normal,
     on_all_threads,
     openness,
-    orbit,
     trace,
 )
 from disentangled.data.solids import Solid, nearest
@@ -83,7 +82,7 @@ def render(layout: Layout, size: int, about: str) -> Tensor:
     camera = views(layout)
 
     def one(number: int) -> Tensor:
-        return pictures(car(draw_car(f"cars3d/{number}")), camera, size)
+        return pictures(car_solid(draw_car(f"cars3d/{number}")), camera, size)
 
     return torch.stack(on_all_threads(one, layout.used["object"], about), dim=1).flatten(0, 1)
 

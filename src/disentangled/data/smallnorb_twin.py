@@ -20,23 +20,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disentangled.data.car import car, draw_car
+from disentangled.data.cameras import Camera, Rays, direction, orbit
+from disentangled.data.car import car_solid, draw_car
 from disentangled.data.factor_data import FactorData
 from disentangled.data.kept import kept
 from disentangled.data.layout import Layout
 from disentangled.data.rendering import (
     Bounds,
-    Camera,
-    Rays,
     bounds,
     colour,
     develop,
-    direction,
     leaders,
     normal,
     on_all_threads,
     openness,
-    orbit,
     shadow,
     trace,
 )
@@ -78,7 +75,7 @@ LIGHTS = (
 
 def grey_car(word: str) -> Solid:
     """The car of a word, its colours as shades of a toy's grey."""
-    painted = car(draw_car(word))
+    painted = car_solid(draw_car(word))
 
     def parts(p: Point) -> list[Part]:
         return [Part(d, (TOY[0] * (0.6 + 0.4 * max(paint)),)) for d, paint in painted(p)]

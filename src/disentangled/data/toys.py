@@ -87,38 +87,30 @@ def human(word: str) -> Solid:
         shoe = limb(p, end, (end[0] + 0.09, end[1], 0.07), 0.045)
         return blend(blend(thigh, shin, 0.03), shoe, 0.03)
 
-    def hand(side: float, raised: float) -> tuple[Place, Place]:
-        """Elbow and hand of an arm raised by an angle from hanging down."""
-        shoulder = (neck[0], 0.17 * side, neck[2] - 0.05)
-        elbow = (
-            shoulder[0] + 0.30 * math.sin(raised),
-            shoulder[1] + 0.06 * side,
-            shoulder[2] - 0.30 * math.cos(raised),
-        )
+    def joints(side: float, raised: float) -> tuple[Place, Place, Place]:
+        """Shoulder, elbow and hand of an arm raised by an angle from hanging down."""
+        x, y, z = neck[0], 0.17 * side, neck[2] - 0.05
+        u, v, w = x + 0.30 * math.sin(raised), y + 0.06 * side, z - 0.30 * math.cos(raised)
         bent = raised + 1.1
-        end = (
-            elbow[0] + 0.26 * math.sin(bent),
-            elbow[1] - 0.17 * side,
-            elbow[2] - 0.26 * math.cos(bent),
-        )
-        return elbow, end
+        hand = (u + 0.26 * math.sin(bent), v - 0.17 * side, w - 0.26 * math.cos(bent))
+        return (x, y, z), (u, v, w), hand
 
-    def arm(p: Point, side: float, raised: float) -> Tensor:
-        elbow, end = hand(side, raised)
-        shoulder = (neck[0], 0.17 * side, neck[2] - 0.05)
-        upper = limb(p, shoulder, elbow, 0.06, 0.05)
-        return blend(upper, limb(p, elbow, end, 0.05, 0.045), 0.03)
+    def arm(p: Point, shoulder: Place, elbow: Place, hand: Place) -> Tensor:
+        return blend(limb(p, shoulder, elbow, 0.06, 0.05), limb(p, elbow, hand, 0.05, 0.045), 0.03)
 
-    front, rear = hand(1, left)[1], hand(-1, right)[1]
-    reach = math.dist(front, rear)
-    way = [(b - a) / reach for a, b in zip(rear, front, strict=True)]
-    muzzle = (front[0] + held * way[0], front[1] + held * way[1], front[2] + held * way[2])
-    stock = (rear[0] - 0.15 * way[0], rear[1] - 0.15 * way[1], rear[2] - 0.15 * way[2])
+    def on_rod(beyond: float) -> Place:
+        """The place on the line through both hands so far beyond the left one."""
+        share = 1 + beyond / math.dist(front[2], rear[2])
+        x, y, z = (b + share * (a - b) for a, b in zip(front[2], rear[2], strict=True))
+        return x, y, z
+
+    front, rear = joints(1, left), joints(-1, right)
+    muzzle, stock = on_rod(held), on_rod(-0.15 - math.dist(front[2], rear[2]))
 
     def parts(p: Point) -> list[Part]:
         body = limb(p, (0, 0, hip), neck, 0.105, 0.125)
         body = blend(body, blend(leg(p, 1, stance), leg(p, -1, -stance), 0.02), 0.05)
-        body = blend(body, torch.minimum(arm(p, 1, left), arm(p, -1, right)), 0.05)
+        body = blend(body, torch.minimum(arm(p, *front), arm(p, *rear)), 0.05)
         skull = (neck[0] + 0.02, 0.0, neck[2] + 0.19)
         body = blend(body, ball(p, skull, 0.115), 0.06)
         if hat:
@@ -151,33 +143,19 @@ def plane(word: str) -> Solid:
         p = p.mirrored()
         nose, tail = (half - 0.04, 0, height - 0.02), (0.04 - half, 0, height + 0.04)
         middle = (0.25 * half, 0, height)
-        body = blend(
-            limb(p, middle, nose, radius, 0.04), limb(p, middle, tail, radius, 0.05), 0.02
-        )
-        body = blend(body, wing(p, 0.12 + 0.3 * sweep, height, span, chord), 0.06)
-        body = blend(
-            body, wing(p, 0.2 * sweep - half + 0.14, height + 0.03, tail_span, 0.10), 0.03
-        )
-        across = 0.6 * tail_span if twin else 0.0
+        body = limb(p, middle, nose, radius, 0.04)
+        body = blend(body, limb(p, middle, tail, radius, 0.05), 0.02)
+        wings = wing(p, 0.12 + 0.3 * sweep, height, span, chord)
+        tailplane = wing(p, 0.2 * sweep - half + 0.14, height + 0.03, tail_span, 0.10)
+        body = blend(blend(body, wings, 0.06), tailplane, 0.03)
         leaning = Point(p.x + 0.7 * (p.z - height), p.y, p.z)
-        upright = (-half + 0.20, across, height + fin / 2)
-        fins = 0.7 * box(leaning, upright, (0.11, 0.022, fin / 2 + 0.02), rounding=0.02)
-        body = blend(body, fins, 0.03)
-        body = blend(
-            body, ellipsoid(p, (0.42 * half, 0, height + 0.8 * radius), (0.20, 0.07, 0.08)), 0.02
-        )
+        foot = (-half + 0.20, 0.6 * tail_span if twin else 0.0, height + fin / 2)
+        fins = 0.7 * box(leaning, foot, (0.11, 0.022, fin / 2 + 0.02), rounding=0.02)
+        canopy = ellipsoid(p, (0.42 * half, 0, height + 0.8 * radius), (0.20, 0.07, 0.08))
+        body = blend(blend(body, fins, 0.03), canopy, 0.02)
         if pods:
-            x = 0.18 + 0.3 * sweep - 0.45 * sweep * span
-            body = blend(
-                body,
-                limb(
-                    p,
-                    (x, 0.45 * span, height - 0.07),
-                    (x - 0.24, 0.45 * span, height - 0.07),
-                    pods,
-                ),
-                0.02,
-            )
+            x, y, z = 0.18 + 0.3 * sweep - 0.45 * sweep * span, 0.45 * span, height - 0.07
+            body = blend(body, limb(p, (x, y, z), (x - 0.24, y, z), pods), 0.02)
         skids = limb(p, (0.35, 0.12, 0.03), (-0.3, 0.12, 0.03), 0.03)
         legs = limb(p, (0.05, 0.12, 0.03), (0.05, 0.04, height), 0.025)
         return [Part(torch.minimum(body, torch.minimum(skids, legs)), TOY)]
