@@ -12,7 +12,7 @@ from disentangled.runs import NETS, Run
 CHANGES = {
     "experiment": "other", "profile": "laptop", "dataset": "other", "size": 8, "pixel_area": 4,
     "objective": "vae", "weights": {"beta": 5.0}, "net": "mlp_256", "n_axes": 4, "batch": 16,
-    "steps": 150, "learning_rate": 2e-3, "precision": "bf16",
+    "steps": 150, "learning_rate": 2e-3, "precision": "bf16", "noise_correlation": 0.5,
 }  # fmt: skip
 
 
@@ -62,6 +62,24 @@ def test_the_published_ids_stay():
     ids = sorted(s.run.id(seed) for s in declared for seed in s.seeds)
     assert len(ids) == 104
     assert hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16] == "7221da67c099b9de"
+
+
+def test_independent_noise_is_not_mentioned():
+    """Runs from before there was another noise keep their ids."""
+    assert "noise_correlation" not in tiny.run().declared()
+    assert tiny.run().noise_covariance() is None
+    correlated = tiny.run(noise_correlation=0.9)
+    assert correlated.declared()["noise_correlation"] == 0.9
+    assert correlated.title() == "vae sigma=0.9"
+    expected = [[1, 0.9, 0.9], [0.9, 1, 0.9], [0.9, 0.9, 1]]
+    assert correlated.noise_covariance().tolist() == [pytest.approx(row) for row in expected]
+
+
+@pytest.mark.parametrize("sigma", [-0.5, 1.0, 1.5, float("nan")])
+def test_a_correlation_without_a_density_is_an_error(sigma):
+    with pytest.raises(ValueError, match=r"between -0.5 and 1, both excluded, for 3 axes, got"):
+        tiny.run(noise_correlation=sigma)
+    assert tiny.run(noise_correlation=-0.49).noise_correlation == -0.49
 
 
 def test_weights_that_are_not_given_are_the_recipes():

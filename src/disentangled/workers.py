@@ -165,7 +165,9 @@ def _write(
         "objective": run.objective,
         "weights": json.dumps(run.weights, sort_keys=True),
         "encoder": run.net,
-        "noise": "independent",
+        "noise": f"equicorrelated {run.noise_correlation:g}"
+        if run.noise_correlation
+        else "independent",
         "seed": seed,
         "profile": run.profile,
         "seconds": round(fitted.seconds, 1),
