@@ -8,7 +8,7 @@ import tiny
 import torch
 from torch import nn
 
-from disentangled import scoring
+from disentangled import metrics, scoring
 from disentangled.data import FactorData
 from disentangled.training import Fitted
 
@@ -110,6 +110,32 @@ def test_a_regression_on_mere_names_is_not_asked_for():
     assert [n["factors"] for n in numbers if n["quantity"] == "decoded_r2"] == ["row", "column"]
     # no nuisance among them: one binned gap, of all factors
     assert [n["factors"] for n in numbers if n["quantity"] == "mig"] == ["category row column"]
+
+
+def test_maps_of_a_code_that_only_the_noise_has_mixed():
+    """Means on a grid that the root of the noise's covariance has mixed: undoing it brings every
+    factor back to its own axis; as it is, the code tells less."""
+    fitted = model(1.0, 2 * math.log(SD), sigma=0.9)
+    values, vectors = torch.linalg.eigh(fitted.run.noise_covariance())
+    root = (vectors * values.sqrt()) @ vectors.T
+    code = scoring.encoded(fitted, DATA)
+    mixed = code._replace(mean=code.mean @ root.float(), z=code.z @ root.float())
+    found = {
+        (n["quantity"], n["estimator"], n["code"], n["factors"]): n["value"]
+        for n in scoring.mapped_scores(fitted, DATA, mixed)
+    }
+    gaps = {key[1]: v for key, v in found.items() if key[0] == "mapped_mig" and key[2] == "mean"}
+    assert set(gaps) == {
+        f"20 bins, {name}"
+        for name in ("as it is", "unit noise", "independent noise", "ICA", "best rotation found")
+    }
+    # the half that is judged is no whole grid: even the factors themselves are below 1 there
+    half = torch.randperm(64, generator=torch.Generator().manual_seed(scoring.SCORE_SEED))[32:]
+    perfect = metrics.mig(FACTORS[half], FACTORS[half]).value
+    assert gaps["20 bins, independent noise"] == pytest.approx(perfect, abs=1e-9)
+    assert gaps["20 bins, as it is"] == gaps["20 bins, unit noise"] < 0.7
+    assert found["probe_r2", "least squares", "mean", "row"] == pytest.approx(1, abs=1e-6)
+    assert ("probe_r2", "least squares", "mean", "shape") not in found
 
 
 def test_collapsed():

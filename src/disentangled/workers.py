@@ -139,7 +139,8 @@ def _train_group(
                 continue
             numbers[seed] += scoring.main_scores(model, data, code)
             if last:
-                numbers[seed] += scoring.further_scores(model, data, code)
+                for scores in (scoring.further_scores, *setting.also):
+                    numbers[seed] += scores(model, data, code)
                 path = home / "pictures" / f"{run.id(seed)}.npz"
                 store.write_pictures(path, scoring.pictures(model, data, code))
                 _write(run, seed, data, fitted, numbers[seed])

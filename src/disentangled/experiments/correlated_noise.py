@@ -5,6 +5,7 @@ Figure 2 of Yang et al. 2020 on dSprites, σ = 0 and 0.9, and values of σ in be
 
 from __future__ import annotations
 
+from disentangled import scoring
 from disentangled.experiments import dlib_study
 from disentangled.experiments.setting import Setting
 
@@ -26,5 +27,5 @@ def settings(profile: str) -> list[Setting]:
             run = dlib_study.run(
                 "correlated_noise", profile, "dsprites", objective, noise_correlation=sigma
             )
-            declared.append(Setting(run, seeds, (run.steps // 2,)))
+            declared.append(Setting(run, seeds, (run.steps // 2,), (scoring.mapped_scores,)))
     return declared
