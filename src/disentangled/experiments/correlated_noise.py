@@ -27,5 +27,5 @@ def settings(profile: str) -> list[Setting]:
             run = dlib_study.run(
                 "correlated_noise", profile, "dsprites", objective, noise_correlation=sigma
             )
-            declared.append(Setting(run, seeds, (run.steps // 2,), (scoring.mapped_scores,)))
+            declared.append(Setting(run, seeds, (), (scoring.mapped_scores,)))
     return declared

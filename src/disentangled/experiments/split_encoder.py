@@ -37,5 +37,5 @@ def settings(profile: str) -> list[Setting]:
     declared = []
     for dataset, objective, split in cases:
         run = dlib_study.run("split_encoder", profile, dataset, objective, split=split)
-        declared.append(Setting(run, seeds, (run.steps // 2,)))
+        declared.append(Setting(run, seeds, ()))
     return declared
