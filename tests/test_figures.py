@@ -62,6 +62,14 @@ def test_a_run_says_how_its_noise_is_correlated():
     assert list(figures.per_run(pd.DataFrame(rows))["sigma"]) == [0.0, 0.9]
 
 
+def test_convergence_pairs_a_run_with_itself_and_names_what_is_there(runs):
+    axes = figures.convergence(runs, "mig_exact", "MIG", profile="laptop").axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["VAE"]
+    (points,) = (c.get_offsets() for c in axes.collections)
+    expected = [[0.1, 0.2 + 0.01 * seed] for seed in range(4)]
+    np.testing.assert_allclose(np.sort(points, axis=0), expected)
+
+
 def test_violins_show_median_quartiles_and_adjacent_values():
     values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 20.0])
     figure, axes = plt.subplots()

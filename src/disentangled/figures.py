@@ -209,6 +209,8 @@ def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) ->
     late = finished[finished["last"]].set_index("run_id").loc[early.index]
     for objective, (name, colour) in METHODS.items():
         of_it = early["objective"] == objective
+        if not of_it.any():
+            continue
         axes.scatter(early[column][of_it], late[column][of_it], s=14, color=colour, label=name)
     ends = [
         min(axes.get_xlim()[0], axes.get_ylim()[0]),
