@@ -24,8 +24,8 @@ sweep: setup ## Train what is missing: make sweep EXPERIMENT=beta_tcvae PROFILE=
 bench: setup ## Measure speed: ratios of our code to the plain way, in pairs, within one run.
 	@$(PYTHON) tests/bench.py
 
-data: setup ## Download the official data sets into data/.
-	@$(PYTHON) -m disentangled.data
+data: setup ## Download official data into data/: make data, or make data NAME=smallnorb (or cars3d)
+	@$(PYTHON) -m disentangled.data download $(NAME)
 
 clean: ## Remove what was built or fetched; .venv, data and results stay.
 	@rm -rf build book/_generated book/_static/vendor .pytest_cache .mypy_cache .ruff_cache

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from disentangled.data import __main__ as command
-from disentangled.data import download
+from disentangled.data import cars3d, download, smallnorb
 from disentangled.data.download import RemoteFile, fetch
 
 CONTENT = bytes(range(256)) * 400
@@ -24,11 +24,13 @@ class Server(ThreadingHTTPServer):
         self.requests = 0
         self.stopping = threading.Event()
 
-    def file(self, behaviour: str) -> RemoteFile:
+    def file(
+        self, behaviour: str, name: str = "sprites.hdf5", algorithm: str = "sha256"
+    ) -> RemoteFile:
         return RemoteFile(
-            name="sprites.hdf5",
+            name=name,
             url=f"http://127.0.0.1:{self.server_port}/{behaviour}",
-            sha256=hashlib.sha256(CONTENT).hexdigest(),
+            checksum=f"{algorithm}:{hashlib.new(algorithm, CONTENT).hexdigest()}",
             n_bytes=len(CONTENT),
         )
 
@@ -109,6 +111,15 @@ def test_a_good_file_is_fetched_once(
     assert server.requests == 1
 
 
+def test_an_md5_is_checked_as_well(server: Server, tmp_path: Path) -> None:
+    path = fetch(server.file("good", algorithm="md5"), tmp_path, progress=False)
+    fetch(server.file("good", algorithm="md5"), tmp_path, progress=False)
+    assert server.requests == 1
+    path.write_bytes(CONTENT[::-1])
+    with pytest.raises(ValueError, match=r"expected content with md5:[0-9a-f]{32}, got another"):
+        fetch(server.file("lie", algorithm="md5"), tmp_path, progress=False)
+
+
 def test_a_slow_file_arrives(server: Server, tmp_path: Path) -> None:
     path = fetch(server.file("slow"), tmp_path, timeout=5, progress=False)
     assert path.read_bytes() == CONTENT
@@ -178,20 +189,59 @@ def test_the_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(download, "FILES", (server.file("good"),))
+    norb = server.file("good", "norb.gz", "md5")._replace(n_bytes=None)
+    monkeypatch.setattr(
+        download, "FILES", {"dsprites": (server.file("good"),), "smallnorb": (norb,)}
+    )
     monkeypatch.setenv("DISENTANGLED_DATA", str(tmp_path / "named"))
     assert command.main([]) == 0
     assert (tmp_path / "named" / "sprites.hdf5").read_bytes() == CONTENT
     assert str(tmp_path / "named") in capsys.readouterr().out
-    monkeypatch.setattr(download, "FILES", (server.file("lie"),))
+    assert not (tmp_path / "named" / "norb.gz").exists()
+    # by name, and of unknown size
+    assert command.main(["download", "smallnorb"]) == 0
+    assert (tmp_path / "named" / "norb.gz").read_bytes() == CONTENT
+    assert "norb.gz, size unknown, from http" in capsys.readouterr().out
+    monkeypatch.setattr(download, "FILES", {"dsprites": (server.file("lie"),)})
     assert command.main(["download", "--root", str(tmp_path / "other")]) == 1
     assert "expected content with sha256" in capsys.readouterr().err
     assert list((tmp_path / "other").iterdir()) == []
 
 
-def test_the_official_file_has_a_checksum() -> None:
-    (file,) = download.FILES
-    assert file.name.endswith(".hdf5")
-    assert file.url.startswith("https://")
-    assert file.url.endswith(file.name)
-    assert len(bytes.fromhex(file.sha256)) == 32
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["download", "mnist"], "dsprites, smallnorb, cars3d, got ['mnist']"),
+        (["agreement", "cars3d"], "agreement takes no data set"),
+        (["upload"], "invalid choice"),
+    ],
+)
+def test_the_command_refuses_what_it_does_not_know(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_the_official_files_have_addresses_and_checksums() -> None:
+    assert {name: len(files) for name, files in download.FILES.items()} == {
+        "dsprites": 1, "smallnorb": 6, "cars3d": 1,
+    }  # fmt: skip
+    digests = []
+    for file in (file for files in download.FILES.values() for file in files):
+        assert file.url.startswith(("https://", "http://www.scottreed.info/"))
+        assert file.url.endswith(f"/{file.name}")
+        algorithm, digest = file.checksum.split(":")
+        assert len(bytes.fromhex(digest)) == {"sha256": 32, "md5": 16}[algorithm]
+        digests.append(digest)
+    assert len(set(digests)) == 8
+    assert download.FILES["dsprites"][0].name.endswith(".hdf5")
+
+
+def test_what_is_downloaded_is_what_is_read() -> None:
+    names = {file.name for file in download.FILES["smallnorb"]}
+    wanted = {f"{stem}-{kind}.mat.gz" for stem in (smallnorb.TRAINING, smallnorb.TESTING)
+              for kind in smallnorb.Split._fields}  # fmt: skip
+    assert names == wanted
+    assert [file.name for file in download.FILES["cars3d"]] == [cars3d.ARCHIVE]

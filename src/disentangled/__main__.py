@@ -35,7 +35,8 @@ def listing() -> str:
 def _data_sets() -> Iterator[Line]:
     for name, data_set in data.DATA_SETS.items():
         place = data.on_disk(name)
-        missing = "not on disk: make data" if data_set.files else "rendered here, no file needed"
+        rendered = "rendered here, no file needed"
+        missing = f"not on disk: {data_set.get}" if data_set.find else rendered
         yield name, data_set.about, f"on disk: {place.name}" if place else missing
 
 

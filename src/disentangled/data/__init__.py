@@ -7,53 +7,84 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from disentangled.data import dsprites, dsprites_rerender, files
+from disentangled.data import (
+    cars3d,
+    cars3d_twin,
+    dsprites,
+    dsprites_rerender,
+    smallnorb,
+    smallnorb_twin,
+)
 from disentangled.data.dsprites_layout import check_size
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import PackedImages
 
 __all__ = ["DATA_SETS", "DataSet", "FactorData", "PackedImages", "load", "on_disk"]
 
+Root = str | PathLike[str] | None
+
 
 class DataSet(NamedTuple):
-    """An entry of the registry: how to load a data set, what it is in a line, and the files of
-    which one is needed (none for what is rendered)."""
+    """An entry of the registry: how to load a data set, what it is in a line, how to find the file
+    that is read (None for what is rendered), and the command that gets it."""
 
-    load: Callable[[str | PathLike[str] | None, int], FactorData]
+    load: Callable[[Root, int], FactorData]
     about: str
-    files: tuple[str, ...] = ()
+    find: Callable[[Root], Path] | None = None
+    get: str = "make data"
 
 
 DATA_SETS: dict[str, DataSet] = {
     "dsprites": DataSet(
-        dsprites.load_largest, "real dSprites: the largest of the files found", dsprites.FILES
+        dsprites.load_largest, "real dSprites: the largest of the files found", dsprites.find_file
     ),
     "dsprites_grid": DataSet(
-        dsprites.load_grid, "real dSprites, the grid of 46,080 images", (dsprites.GRID_FILE,)
+        dsprites.load_grid,
+        "real dSprites, the grid of 46,080 images",
+        lambda root: dsprites.find_file(root, dsprites.GRID_FILE),
     ),
     "dsprites_subset": DataSet(
-        dsprites.load_subset, "real dSprites, 20,000 images at random", (dsprites.SUBSET_FILE,)
+        dsprites.load_subset,
+        "real dSprites, 20,000 images at random",
+        lambda root: dsprites.find_file(root, dsprites.SUBSET_FILE),
     ),
     "dsprites_rerender": DataSet(dsprites_rerender.load_full, "all 737,280 scenes, re-rendered"),
     "dsprites_rerender_grid": DataSet(dsprites_rerender.load_grid, "the 46,080 re-rendered"),
+    "smallnorb": DataSet(
+        smallnorb.load,
+        "real SmallNORB, 48,600 grey images of 50 toys",
+        lambda root: smallnorb.find_splits(root)[0].dat,
+        "make data NAME=smallnorb",
+    ),
+    "smallnorb_twin": DataSet(smallnorb_twin.load_full, "SmallNORB twin, 50 toys of our own"),
+    "smallnorb_twin_grid": DataSet(smallnorb_twin.load_grid, "1,080 images of the SmallNORB twin"),
+    "cars3d": DataSet(
+        cars3d.load,
+        "real Cars3D, 17,568 images of 183 cars",
+        cars3d.find_cars,
+        "make data NAME=cars3d",
+    ),
+    "cars3d_twin": DataSet(cars3d_twin.load_full, "Cars3D twin, 183 cars of our own"),
+    "cars3d_twin_grid": DataSet(cars3d_twin.load_grid, "960 images of the Cars3D twin"),
 }
 
 
-def load(
-    name: str, *, root: str | PathLike[str] | None = None, size: int | None = None
-) -> FactorData:
+def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData:
     """Load a data set by name.
 
     Args:
         name: a key of `DATA_SETS`.
         root: folder of the data files; without it DISENTANGLED_DATA, then data/ in the checkout.
-        size: side of the images in px, a divisor of 64; smaller than 64, the binary images are
-            average-pooled to grey. None means 64.
+        size: side of the images in px, a divisor of 64; None means 64. Binary images are
+            average-pooled to grey, real photographs resized by a Lanczos filter, twins rendered
+            at that size.
 
     Returns:
         Images uint8 0..255 (N, C, H, W), factors (N, K) without nuisances, their names and
-        sizes, and `source`: "real" or "re-render". `name` is that of the file found: "dsprites"
-        is all 737,280 images, "dsprites_grid" and "dsprites_subset" are parts.
+        sizes, and `source`: "real", "re-render" or "twin". `name` is that of the file found:
+        "dsprites" is all 737,280 images, "dsprites_grid" and "dsprites_subset" are parts. A twin
+        is rendered when it is first loaded, which takes minutes, and kept beside the data files;
+        the `_grid` of a twin takes seconds.
 
     Raises:
         ValueError: an unknown name or size, or a file that is not what it should be.
@@ -64,10 +95,10 @@ def load(
     return DATA_SETS[name].load(root, check_size(size))
 
 
-def on_disk(name: str, *, root: str | PathLike[str] | None = None) -> Path | None:
+def on_disk(name: str, *, root: Root = None) -> Path | None:
     """The file that `load` would read, or None if there is none or none is needed."""
-    wanted = list(DATA_SETS[name].files)
+    find = DATA_SETS[name].find
     try:
-        return files.find(wanted, root, subfolder="dsprites_real", mend="") if wanted else None
+        return find and find(root)
     except FileNotFoundError:
         return None

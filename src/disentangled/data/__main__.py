@@ -22,23 +22,37 @@ def main(arguments: list[str] | None = None) -> int:
         help="download the official files (default); agreement: count the pixels that the "
         "re-render gets wrong on the real images found; outline: fit the heart's outline again",
     )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"data sets to download, of {', '.join(download.FILES)} (default: dsprites)",
+    )
     parser.add_argument("--root", type=Path, help="folder of the data files")
     parser.add_argument("--out", type=Path, help="where agreement or outline writes")
     options = parser.parse_args(arguments)
-    commands = {"download": _download, "agreement": _agreement, "outline": _outline}
+    unknown = sorted(set(options.names) - set(download.FILES))
+    if unknown:
+        parser.error(f"expected data sets of {', '.join(download.FILES)}, got {unknown}")
+    if options.names and options.command != "download":
+        parser.error(f"{options.command} takes no data set; its images are those of dSprites")
     try:
-        commands[options.command](options.root, options.out)
+        if options.command == "download":
+            _download(options.names or ["dsprites"], options.root)
+        else:
+            commands = {"agreement": _agreement, "outline": _outline}
+            commands[options.command](options.root, options.out)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _download(root: Path | None, _out: Path | None) -> None:
+def _download(names: list[str], root: Path | None) -> None:
     folder = root or download_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    for file in download.FILES:
-        print(f"{file.name}, {file.n_bytes / 1e6:.0f} MB, from {file.url}")
+    for file in (file for name in names for file in download.FILES[name]):
+        print(f"{file.name}, {file.size}, from {file.url}")
         print(f"checked and in place: {download.fetch(file, folder)}")
 
 

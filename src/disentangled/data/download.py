@@ -12,27 +12,66 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from disentangled.data import cars3d, smallnorb
+
 
 class RemoteFile(NamedTuple):
-    """A file to download: where it is, what it is, and how to know that it is right."""
+    """A file to download: where it is, and how to know that it is right.
+
+    checksum: "sha256:..." or "md5:...", in hexadecimal. An MD5 tells accidents and not attacks;
+        nothing that is downloaded is ever executed.
+    n_bytes: its size where it is known.
+    """
 
     name: str
     url: str
-    sha256: str
-    n_bytes: int
+    checksum: str
+    n_bytes: int | None = None
+
+    @property
+    def size(self) -> str:
+        """In words."""
+        return "size unknown" if self.n_bytes is None else f"{self.n_bytes / 1e6:.0f} MB"
 
 
-# The hdf5 file, not the npz: a checksum of it is public (TensorFlow Datasets records size and
-# sha256), and nothing in it is pickled.
-FILES: tuple[RemoteFile, ...] = (
-    RemoteFile(
-        name="dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5",
-        url="https://github.com/deepmind/dsprites-dataset/raw/master/"
-        "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5",
-        sha256="729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb",
-        n_bytes=28_024_106,
+def _smallnorb(kind: str, training: str, testing: str) -> tuple[RemoteFile, RemoteFile]:
+    """The files of a kind ("dat", "cat" or "info") of both splits, by their MD5."""
+    names = (f"{stem}-{kind}.mat.gz" for stem in (smallnorb.TRAINING, smallnorb.TESTING))
+    first, second = (
+        RemoteFile(name, f"https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/{name}", f"md5:{md5}")
+        for name, md5 in zip(names, (training, testing), strict=True)
+    )
+    return first, second
+
+
+FILES: dict[str, tuple[RemoteFile, ...]] = {
+    # The hdf5 file, not the npz: a checksum of it is public (TensorFlow Datasets records size and
+    # sha256), and nothing in it is pickled.
+    "dsprites": (
+        RemoteFile(
+            name="dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5",
+            url="https://github.com/deepmind/dsprites-dataset/raw/master/"
+            "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5",
+            checksum="sha256:729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb",
+            n_bytes=28_024_106,
+        ),
     ),
-)
+    "smallnorb": (
+        *_smallnorb("dat", "66054832f9accfe74a0f4c36a75bc0a2", "e4ad715691ed5a3a5f138751a4ceb071"),
+        *_smallnorb("cat", "23c8b86101fbf0904a000b43d3ed2fd9", "5aa791cd7e6016cf957ce9bdb93b8603"),
+        *_smallnorb(
+            "info", "51dee1210a742582ff607dfd94e332e3", "a9454f3864d7fd4bb3ea7fc3eb84924e"
+        ),
+    ),
+    "cars3d": (
+        RemoteFile(
+            name=cars3d.ARCHIVE,
+            url=f"http://www.scottreed.info/files/{cars3d.ARCHIVE}",
+            checksum="md5:4e866a7919c1beedf53964e6f7a23686",
+        ),
+    ),
+}
+"""Data set -> its official files."""
 ATTEMPTS = 3
 
 
@@ -57,7 +96,8 @@ def fetch(file: RemoteFile, folder: Path, *, timeout: float = 30.0, progress: bo
         ValueError: the content came whole but has another checksum.
     """
     path = folder / file.name
-    if path.is_file() and pooch.file_hash(str(path)) == file.sha256:
+    algorithm, _, digest = file.checksum.partition(":")
+    if path.is_file() and pooch.file_hash(str(path), algorithm) == digest:
         return path
     aside = folder / ".partial"
     shutil.rmtree(aside, ignore_errors=True)
@@ -86,7 +126,7 @@ def _download(file: RemoteFile, folder: Path, timeout: float, progress: bool) ->
         try:
             pooch.retrieve(
                 file.url,
-                known_hash=f"sha256:{file.sha256}",
+                known_hash=file.checksum,
                 fname=file.name,
                 path=folder,
                 downloader=partial(_stream, timeout=timeout, progress=progress),
@@ -96,14 +136,14 @@ def _download(file: RemoteFile, folder: Path, timeout: float, progress: bool) ->
             refused = isinstance(error, requests.HTTPError)
             if refused or attempt == ATTEMPTS:
                 raise ConnectionError(
-                    f"{file.url}: expected {file.n_bytes:,} bytes, but the download failed "
-                    f"({error}). Nothing was kept; run `make data` again, or put the file into "
+                    f"{file.url} ({file.size}): expected to download it, but failed ({error}). "
+                    f"Nothing was kept; run `make data` again, or put the file into "
                     f"{folder.parent} by hand"
                 ) from error
             print(f"{file.url}: {error}; attempt {attempt + 1}", file=sys.stderr)
         except ValueError as error:
             raise ValueError(
-                f"{file.url}: expected content with sha256 {file.sha256}, got another "
+                f"{file.url}: expected content with {file.checksum}, got another "
                 "(a proxy's page, or a changed file). Nothing was kept; see what the address "
                 "shows in a browser"
             ) from error

@@ -49,9 +49,14 @@ MEND = (
 HDF5_BLOCK = 23_040
 
 
+def find_file(root: str | PathLike[str] | None, *names: str) -> Path:
+    """The first of the files that is there, of all of them if none is named."""
+    return find(list(names or FILES), root, subfolder="dsprites_real", mend=MEND)
+
+
 def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The largest real set that is there; its `name` says which one it was."""
-    path = find(list(FILES), root, subfolder="dsprites_real", mend=MEND)
+    path = find_file(root)
     if path.name == GRID_FILE:
         return _grid(path, size)
     if path.name == SUBSET_FILE:
@@ -65,12 +70,12 @@ def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
 
 def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 real images of every 4th orientation and every 2nd position."""
-    return _grid(find([GRID_FILE], root, subfolder="dsprites_real", mend=MEND), size)
+    return _grid(find_file(root, GRID_FILE), size)
 
 
 def load_subset(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 20,000 real images chosen at random, factors numbered as in the full set."""
-    return _subset(find([SUBSET_FILE], root, subfolder="dsprites_real", mend=MEND), size)
+    return _subset(find_file(root, SUBSET_FILE), size)
 
 
 def _grid(path: Path, size: int) -> FactorData:

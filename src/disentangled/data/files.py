@@ -39,7 +39,7 @@ def roots(root: str | os.PathLike[str] | None) -> list[Path]:
 def find(
     names: list[str], root: str | os.PathLike[str] | None, *, subfolder: str, mend: str
 ) -> Path:
-    """The first file of the names, in order, in any root or its subfolder.
+    """The first file or folder of the names, in order, in any root or its subfolder.
 
     Raises:
         FileNotFoundError: none is there; names the folders searched and `mend`, the way out.
@@ -47,7 +47,7 @@ def find(
     folders = [folder for place in roots(root) for folder in (place, place / subfolder)]
     for name in names:
         for folder in folders:
-            if (folder / name).is_file():
+            if (folder / name).exists():
                 return folder / name
     raise FileNotFoundError(
         f"expected {' or '.join(names)} in one of {', '.join(map(str, folders))}, "

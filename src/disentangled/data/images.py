@@ -1,4 +1,4 @@
-"""Images in memory: pooled to a smaller side, or eight pixels a byte and unpacked when read."""
+"""Images in memory: made smaller, or eight pixels a byte and unpacked when read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 
@@ -96,6 +99,25 @@ def pool(images: Tensor, size: int) -> Tensor:
     # exact in float32: the mean of a block is a count over a power of two
     mean = torch.nn.functional.avg_pool2d((images != 0).to(torch.float32), block)
     return (255 * mean + 0.5).to(torch.uint8)
+
+
+def resized(images: NDArray[Any], size: int) -> Tensor:
+    """Grey or colour images resized by Pillow's Lanczos filter in 8 bits, channel by channel.
+
+    Values that overshoot at edges are clipped to 0..255.
+
+    Args:
+        images: uint8 (N, C, side, side).
+        size: the new side in px.
+
+    Returns:
+        uint8 (N, C, size, size).
+    """
+    small = np.empty((*images.shape[:2], size, size), np.uint8)
+    for place in np.ndindex(images.shape[:2]):
+        plane = Image.fromarray(np.ascontiguousarray(images[place]))
+        small[place] = plane.resize((size, size), Image.Resampling.LANCZOS)
+    return torch.from_numpy(small)
 
 
 def gather(blocks: Iterable[Tensor], size: int, *, packed: bool) -> Tensor | PackedImages:
