@@ -72,6 +72,10 @@ COLUMNS = {
 """Quantities that the page of rows shows; the files behind each run have them all."""
 
 
+VARIED = {"dataset": "data set", "encoder": "encoder", "sigma": "σ"}
+"""Columns of the table of runs that are shown where they differ."""
+
+
 def anchor(*names: str) -> str:
     """The label of a place on the page of rows, for `[...](#label)` in the prose."""
     return "-".join(["rows", *names]).replace("_", "-")
@@ -80,12 +84,16 @@ def anchor(*names: str) -> str:
 def rows_table(runs: pd.DataFrame, experiment: str) -> str:
     """Markdown table of an objective's finished runs, each with its file to download."""
     columns = {name: title for name, title in COLUMNS.items() if name in runs}
-    lines = ["| weight | data | seed | step | " + " | ".join(columns.values()) + " | run |"]
-    lines += ["|---:|---|---:|---:|" + "---:|" * len(columns) + "---|"]
-    for run in runs.sort_values(["source", "dataset", "weight", "seed"]).to_dict("records"):
+    # What one and the same for all runs of the table is not said in each.
+    varied = {name: title for name, title in VARIED.items() if runs[name].nunique() > 1}
+    named = ["weight", *varied.values(), "data", "seed", "step", *columns.values(), "run"]
+    lines = ["| " + " | ".join(named) + " |"]
+    lines += ["|---:|" + "---|" * (len(varied) + 1) + "---:|" * (len(columns) + 2) + "---|"]
+    order = ["source", "dataset", "weight", "encoder", "sigma", "seed"]
+    for run in runs.sort_values(order).to_dict("records"):
         file = f"results/{experiment}/{PUBLISHED}/{run['run_id']}.json"
-        cells = [f"{run['weight']:g}", run["source"], str(run["seed"]), f"{run['step']:,}"]
-        cells += [f"{run[name]:.3f}" for name in columns]
+        cells = [f"{run['weight']:g}", *(str(run[name]) for name in varied), run["source"]]
+        cells += [str(run["seed"]), f"{run['step']:,}", *(f"{run[name]:.3f}" for name in columns)]
         lines += ["| " + " | ".join([*cells, f"{{download}}`{run['run_id']} <{file}>`"]) + " |"]
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from disentangled import comparisons
-from disentangled.comparisons import compare, holm, resample, verdicts
+from disentangled.comparisons import compare, compare_medians, holm, resample, verdicts
 
 
 def test_holm_against_its_definition():
@@ -38,6 +38,28 @@ def test_compare_is_antisymmetric_and_takes_a_threshold():
     assert forth.p_value == back.p_against
     assert compare(one, other, threshold=0.4).p_value > 0.5
     assert compare(one, one, threshold=-1.0).p_value == pytest.approx(1 / 70)
+
+
+def test_compare_takes_another_statistic():
+    # a difference of maxima of 4 needs 5 to 8 together: one of 70 splits
+    test = compare([5, 6, 7, 8], [1, 2, 3, 4], statistic=np.max)
+    assert test.effect == 4.0
+    assert test.p_value == pytest.approx(1 / 70)
+    assert compare([1, 8, 2, 3], [4, 5, 6, 7], statistic=np.max).effect == 1.0
+
+
+def test_compare_medians_is_the_rank_test():
+    test = compare_medians([5, 6, 7, 8], [1, 2, 3, 4])
+    assert test.effect == 4.0
+    assert test.p_value == pytest.approx(1 / 70)  # exact: one order of 70
+    assert test.p_against == 1.0
+    # ranks ignore how far an outlier lies, medians too
+    assert compare_medians([5, 6, 7, 800], [1, 2, 3, 4])[0] == 4.0
+    assert compare_medians([5, 6, 7, 800], [1, 2, 3, 4]).p_value == test.p_value
+    forth, back = compare_medians([1, 4, 5], [2, 3, 9]), compare_medians([2, 3, 9], [1, 4, 5])
+    assert (forth.effect, forth.p_value) == (-back.effect, back.p_against)
+    with pytest.raises(ValueError, match="at least three seeds"):
+        compare_medians([1, 2], [1, 2, 3])
 
 
 def test_resample_gives_the_standard_error_of_a_mean():

@@ -18,6 +18,8 @@ def rows_of(objective, weights, seed, values, step=100, source="re-render"):
         "weights": json.dumps(weights),
         "seed": seed,
         "dataset": "toy",
+        "noise": "independent",
+        "encoder": "net",
         "source": source,
         "step": step,
     }
@@ -52,6 +54,40 @@ def test_quantities_by_code_and_factors_have_names_of_their_own():
     line = figures.per_run(pd.DataFrame(rows)).iloc[0]
     names = ["gaussian_tc_mean", "gaussian_tc_sample", "mig_with_shape", "mig"]
     assert list(line[names]) == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_run_says_how_its_noise_is_correlated():
+    rows = rows_of("vae", {}, 0, {"elbo": -1.0}) + rows_of("vae", {}, 1, {"elbo": -1.0})
+    rows[1]["noise"] = "equicorrelated 0.9"
+    assert list(figures.per_run(pd.DataFrame(rows))["sigma"]) == [0.0, 0.9]
+
+
+def test_convergence_pairs_a_run_with_itself_and_names_what_is_there(runs):
+    axes = figures.convergence(runs, "mig_exact", "MIG", profile="laptop").axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["VAE"]
+    (points,) = (c.get_offsets() for c in axes.collections)
+    expected = [[0.1, 0.2 + 0.01 * seed] for seed in range(4)]
+    np.testing.assert_allclose(np.sort(points, axis=0), expected)
+
+
+def test_violins_show_median_quartiles_and_adjacent_values():
+    values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 20.0])
+    figure, axes = plt.subplots()
+    figures.violins({"a": (values, "red"), "flat": (np.ones(4), "blue")}, "score", axes)
+    lines = [c for c in axes.collections if hasattr(c, "get_segments")]
+    spans = [tuple(line.get_segments()[0][:, 1]) for line in lines]
+    # quartiles 2 and 6: 20 lies beyond 6 + 1.5 * 4
+    assert spans == [(0.0, 7.0), (2.0, 6.0), (1.0, 1.0), (1.0, 1.0)]
+    points = {len(line.get_ydata()): line.get_ydata() for line in axes.lines}
+    assert list(points[9]) == list(values)
+    assert [float(line.get_ydata()[0]) for line in axes.lines if len(line.get_ydata()) == 1] == [
+        4.0, 1.0,
+    ]  # fmt: skip
+    bodies = [c for c in axes.collections if c not in lines]
+    assert bodies[0].get_paths()[0].vertices[:, 1].max() == 20
+    assert len(bodies) == 1  # none of a group without spread
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["a", "flat"]
+    plt.close(figure)
 
 
 def test_a_run_that_stopped_is_not_settled():

@@ -21,7 +21,7 @@ def score(name, code=CODE, factors=FACTORS):
     if name in ("beta_vae_score", "factor_vae_score"):
         seeded = torch.Generator().manual_seed(0)
         return METRICS[name](code, factors, generator=seeded, n_train=300, n_eval=300)
-    if name == "neighbour_r2":
+    if name in ("neighbour_r2", "linear_r2"):
         seeded = torch.Generator().manual_seed(0)
         return METRICS[name](code, factors, generator=seeded, n_train=40, n_eval=20)
     if name == "sap":

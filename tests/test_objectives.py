@@ -50,6 +50,58 @@ def test_vae_is_distortion_plus_the_closed_form_kl(batch):
     torch.testing.assert_close(loss.total, bce + kl, rtol=1e-12, atol=0)
 
 
+R = gaussian.equicorrelated(3, 0.6)
+
+
+@pytest.mark.parametrize("name", ["vae", "beta_vae", "factor_vae", "beta_tcvae_dlib"])
+def test_the_closed_form_kl_under_correlated_noise(name, batch):
+    """KL of N(mean, S R S) to the prior, image by image, by the general formula."""
+    x, logits, code = batch
+    more = [torch.randn(16, 2, dtype=torch.float64)] if name == "factor_vae" else []
+    settings = {} if name == "factor_vae" else {"n_data": N_DATA}
+    loss = getattr(objectives, name)(x, logits, code, *more, **settings, noise_covariance=R)
+    each = [
+        gaussian.kl(mean, sd[:, None] * R * sd, torch.zeros(3), torch.eye(3))
+        for mean, sd in zip(code.mean, torch.exp(0.5 * code.logvar), strict=True)
+    ]
+    assert float(loss.terms["kl"]) == pytest.approx(sum(each) / 16, rel=1e-12)
+
+
+def test_correlated_noise_moves_the_kl_by_a_constant_and_no_gradient(batch):
+    x, logits, code = batch
+    free = [v.clone().requires_grad_() for v in (code.mean, code.logvar)]
+    ours, diagonal = (
+        objectives.vae(x, logits, Code(code.z, *free), n_data=N_DATA, noise_covariance=noise)
+        for noise in (R, None)
+    )
+    constant = float(ours.total.detach() - diagonal.total.detach())
+    # -½ log det R, with eigenvalues 0.4, 0.4 and 2.2
+    assert constant == pytest.approx(-0.5 * math.log(0.4 * 0.4 * 2.2), rel=1e-12)
+    for one, other in zip(*(torch.autograd.grad(v.total, free) for v in (ours, diagonal)),
+                          strict=True):  # fmt: skip
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["beta_tcvae", "beta_tcvae_dlib"])
+def test_the_aggregate_posterior_of_correlated_noise_is_that_of_its_full_covariance(name, batch):
+    """Against densities of `torch.distributions`, uniform weights 1 / B (the scheme "naive")."""
+    x, logits, (_, mean, logvar) = batch
+    sd = torch.exp(0.5 * logvar)
+    z = mean + sd * (torch.randn(16, 3, dtype=torch.float64) @ torch.linalg.cholesky(R).T)
+    loss = getattr(objectives, name)(
+        x, logits, Code(z, mean, logvar), n_data=N_DATA, scheme="naive", noise_covariance=R
+    )
+    law = torch.distributions.MultivariateNormal(mean, sd[:, :, None] * R * sd[:, None, :])
+    log_q = torch.logsumexp(law.log_prob(z[:, None]), 1) - math.log(16)
+    one_axis = torch.distributions.Normal(mean, sd).log_prob(z[:, None])
+    log_q_axis = torch.logsumexp(one_axis, 1) - math.log(16)
+    expected = float((log_q - log_q_axis.sum(1)).mean())
+    assert float(loss.terms["total_corr"]) == pytest.approx(expected, rel=1e-9)
+    if name == "beta_tcvae":
+        information = float((law.log_prob(z) - log_q).mean())
+        assert float(loss.terms["mutual_info"]) == pytest.approx(information, rel=1e-9)
+
+
 def test_beta_weighs_the_kl_alone(batch):
     x, logits, code = batch
     one = objectives.beta_vae(x, logits, code, n_data=N_DATA, beta=1.0)

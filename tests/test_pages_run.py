@@ -259,7 +259,8 @@ def test_buttons_lead_to_the_address_once_it_is_set(md, root):
 
 def test_page_of_rows_lists_each_run_with_its_file():
     line = {"objective": "beta_vae", "weight": 4.0, "dataset": "d", "source": "re-render",
-            "run_id": "abc", "step": 6000, "elbo": -100.25, "mig": 0.125}  # fmt: skip
+            "run_id": "abc", "step": 6000, "elbo": -100.25, "mig": 0.125, "encoder": "net",
+            "sigma": 0.0}  # fmt: skip
     runs = pd.DataFrame([line | {"seed": 1}, line | {"seed": 0, "run_id": "def"}])
     head, _, first, second = tables.rows_table(runs, "exp").splitlines()
     assert head == "| weight | data | seed | step | binned MIG | ELBO | run |"
@@ -268,6 +269,16 @@ def test_page_of_rows_lists_each_run_with_its_file():
         first == f"| 4 | re-render | 0 | 6,000 | 0.125 | -100.250 | {{download}}`def <{path}>` |"
     )
     assert second.startswith("| 4 | re-render | 1 |")
+
+
+def test_page_of_rows_names_what_differs_between_runs():
+    line = {"objective": "vae", "weight": 1.0, "dataset": "d", "source": "twin", "seed": 0,
+            "run_id": "abc", "step": 100, "mig": 0.125, "encoder": "net"}  # fmt: skip
+    runs = pd.DataFrame([line | {"sigma": 0.9}, line | {"sigma": 0.0, "dataset": "e"}])
+    head, _, first, second = tables.rows_table(runs, "exp").splitlines()
+    assert head == "| weight | data set | σ | data | seed | step | binned MIG | run |"
+    assert first.startswith("| 1 | d | 0.9 | twin | 0 | 100 | 0.125 |")
+    assert second.startswith("| 1 | e | 0.0 | twin | 0 |")
 
 
 def test_evidence_leads_to_the_rows(tmp_path):

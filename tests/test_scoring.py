@@ -8,7 +8,7 @@ import tiny
 import torch
 from torch import nn
 
-from disentangled import scoring
+from disentangled import metrics, scoring
 from disentangled.data import FactorData
 from disentangled.training import Fitted
 
@@ -19,7 +19,7 @@ DATA = FactorData("pixels", (85 * FACTORS).to(torch.uint8).view(64, 1, 1, 3), FA
                   ("shape", "row", "column"), (4, 4, 4), source="made up")  # fmt: skip
 
 NATS = {"elbo", "distortion", "kl", "mutual_info", "total_corr", "axis_kl", "best_mutual_info",
-        "gaussian_tc"}  # fmt: skip
+        "gaussian_tc", "axis_info", "conditional_tc"}  # fmt: skip
 
 
 class Encoder(nn.Module):
@@ -46,13 +46,13 @@ class Decoder(nn.Module):
         return (self.slope * z).view(-1, 1, 1, 3)
 
 
-def model(scale, logvar, slope=0.0, pixel_area=1):
+def model(scale, logvar, slope=0.0, pixel_area=1, sigma=0.0):
     nets = {"encoder": Encoder(scale, logvar), "decoder": Decoder(slope)}
     params = {
         name: {k: v.detach()[None] for k, v in net.named_parameters()}
         for name, net in nets.items()
     }
-    run = tiny.run(pixel_area=pixel_area)
+    run = tiny.run(pixel_area=pixel_area, noise_correlation=sigma)
     return Fitted(run, (0,), 100, params, {}, {}, 0.0, nets)
 
 
@@ -76,11 +76,66 @@ def test_identity():
     assert found["mutual_info"] == pytest.approx(math.log(64), abs=1e-3)
     assert found["total_corr"] == pytest.approx(0, abs=1e-3)
     assert found["axis_kl"] == pytest.approx(kl - math.log(64), abs=1e-3)
+    assert found["axis_info"] == pytest.approx(3 * math.log(4), abs=1e-3)
+    assert found["conditional_tc"] == 0
     assert found["mig_exact", "row column"] == pytest.approx(1, abs=1e-3)
     for factor in ("row", "column"):
         assert found["mig_gap", factor] == pytest.approx(1, abs=1e-3)
         assert found["best_mutual_info", factor] == pytest.approx(math.log(4), abs=1e-3)
     assert ("mig_gap", "shape") not in found
+
+
+def test_correlated_noise():
+    """Far apart on the grid the noise is conditional only: TC(z) is that of the noise, the
+    information that of the grid."""
+    found = scores(model(1.0, 2 * math.log(SD), sigma=0.6))
+    of_noise = -0.5 * math.log(0.4 * 0.4 * 2.2)  # eigenvalues of the noise's covariance
+    independent = scores(model(1.0, 2 * math.log(SD)))
+    assert found["conditional_tc"] == pytest.approx(of_noise, rel=1e-9)
+    assert found["kl"] == pytest.approx(independent["kl"] + of_noise, abs=1e-5)
+    assert found["mutual_info"] == pytest.approx(math.log(64), abs=1e-3)
+    assert found["axis_info"] == pytest.approx(3 * math.log(4), abs=1e-3)
+    assert found["total_corr"] == pytest.approx(of_noise, abs=2e-3)
+    assert found["mig_exact"] == pytest.approx(independent["mig_exact"], abs=1e-9)
+    deviation = scoring.encoded(model(1.0, 0.0, sigma=0.9), DATA)
+    noise = (deviation.z - deviation.mean).double()
+    assert float(torch.corrcoef(noise.T)[0, 1]) == pytest.approx(0.9, abs=0.1)
+
+
+def test_a_regression_on_mere_names_is_not_asked_for():
+    names = ("category", "row", "column")
+    data = FactorData("named", DATA.images, FACTORS, names, (4, 4, 4), source="made up")
+    fitted = model(1.0, 2 * math.log(SD))
+    numbers = scoring.further_scores(fitted, data, scoring.encoded(fitted, data))
+    assert [n["factors"] for n in numbers if n["quantity"] == "decoded_r2"] == ["row", "column"]
+    # no nuisance among them: one binned gap, of all factors
+    assert [n["factors"] for n in numbers if n["quantity"] == "mig"] == ["category row column"]
+
+
+def test_maps_of_a_code_that_only_the_noise_has_mixed():
+    """Means on a grid that the root of the noise's covariance has mixed: undoing it brings every
+    factor back to its own axis; as it is, the code tells less."""
+    fitted = model(1.0, 2 * math.log(SD), sigma=0.9)
+    values, vectors = torch.linalg.eigh(fitted.run.noise_covariance())
+    root = (vectors * values.sqrt()) @ vectors.T
+    code = scoring.encoded(fitted, DATA)
+    mixed = code._replace(mean=code.mean @ root.float(), z=code.z @ root.float())
+    found = {
+        (n["quantity"], n["estimator"], n["code"], n["factors"]): n["value"]
+        for n in scoring.mapped_scores(fitted, DATA, mixed)
+    }
+    gaps = {key[1]: v for key, v in found.items() if key[0] == "mapped_mig" and key[2] == "mean"}
+    assert set(gaps) == {
+        f"20 bins, {name}"
+        for name in ("as it is", "unit noise", "independent noise", "ICA", "best rotation found")
+    }
+    # the half that is judged is no whole grid: even the factors themselves are below 1 there
+    half = torch.randperm(64, generator=torch.Generator().manual_seed(scoring.SCORE_SEED))[32:]
+    perfect = metrics.mig(FACTORS[half], FACTORS[half]).value
+    assert gaps["20 bins, independent noise"] == pytest.approx(perfect, abs=1e-9)
+    assert gaps["20 bins, as it is"] == gaps["20 bins, unit noise"] < 0.7
+    assert found["probe_r2", "least squares", "mean", "row"] == pytest.approx(1, abs=1e-6)
+    assert ("probe_r2", "least squares", "mean", "shape") not in found
 
 
 def test_collapsed():

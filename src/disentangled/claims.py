@@ -18,7 +18,14 @@ from typing import Any
 import pandas as pd
 
 from disentangled import records
-from disentangled.comparisons import Comparison, compare, holm, resample, verdicts
+from disentangled.comparisons import (
+    Comparison,
+    compare,
+    compare_medians,
+    holm,
+    resample,
+    verdicts,
+)
 from disentangled.records import VERDICTS, Record
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "by_reading",
     "check",
     "compare",
+    "compare_medians",
     "empirical",
     "holm",
     "ledger",

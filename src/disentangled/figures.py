@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
@@ -25,8 +26,12 @@ METHODS = {
     "beta_vae": ("β-VAE", COLOURS["blue"]),
     "beta_tcvae": ("β-TCVAE", COLOURS["vermilion"]),
     "factor_vae": ("FactorVAE", COLOURS["green"]),
+    "beta_tcvae_dlib": ("β-TCVAE as in disentanglement_lib", COLOURS["orange"]),
+    "factor_vae_dlib": ("FactorVAE as in disentanglement_lib", COLOURS["sky"]),
 }
 """Label and colour of each objective, the same in every figure."""
+
+LEFT_OUT = ("mig_gap", "best_mutual_info", "decoded_r2", "mapped_mig", "probe_r2")
 
 Floats = NDArray[np.float64]
 
@@ -34,13 +39,15 @@ Floats = NDArray[np.float64]
 def per_run(rows: pd.DataFrame) -> pd.DataFrame:
     """One line a run and step: its setting, and its quantities as columns.
 
-    weight is the β or the γ of the run; `last` marks its last step. Quantities that come by
-    several codes or factors have them in their name: gaussian_tc_mean, gaussian_tc_sample,
-    mig_with_shape; those of a single factor are left out.
+    weight is the β or the γ of the run, sigma the correlation of its noise; `last` marks its last
+    step. Quantities that come by several codes or factors have them in their name:
+    gaussian_tc_mean, gaussian_tc_sample, mig_with_shape; those of a single factor, and those of
+    mapped codes, are left out.
     """
     weights = rows["weights"].map(json.loads)
     named = rows.assign(
         weight=weights.map(lambda w: w.get("beta", w.get("gamma", 1.0))),
+        sigma=rows["noise"].map(correlation_of),
         column=[
             f"gaussian_tc_{code}"
             if quantity == "gaussian_tc"
@@ -52,12 +59,18 @@ def per_run(rows: pd.DataFrame) -> pd.DataFrame:
             )
         ],
     )
-    named = named[~named["quantity"].isin(["mig_gap", "best_mutual_info", "decoded_r2"])]
-    setting = ["objective", "weight", "dataset", "source", "seed", "run_id", "step"]
+    named = named[~named["quantity"].isin(LEFT_OUT)]
+    setting = ["objective", "weight", "encoder", "sigma", "dataset", "source"]
+    setting += ["seed", "run_id", "step"]
     table = named.pivot(index=setting, columns="column", values="value").reset_index()
     table.columns.name = None
     table["last"] = table["step"] == table.groupby("run_id")["step"].transform("max")
     return table
+
+
+def correlation_of(noise: str) -> float:
+    """σ of a row's column `noise`: "independent", or "equicorrelated σ"."""
+    return 0.0 if noise == "independent" else float(noise.removeprefix("equicorrelated "))
 
 
 def settled(runs: pd.DataFrame) -> pd.DataFrame:
@@ -164,6 +177,30 @@ def boxes(
     )
 
 
+def violins(groups: Mapping[str, tuple[Floats, str]], label: str, axes: Axes) -> None:
+    """Violins as in Yang et al. 2020: density, median, quartiles (thick), adjacent values (thin).
+
+    groups: name -> values (S,), colour. The density has Gaussian kernels of Scott's width and ends
+    at the extremes; adjacent values are the last within 1.5 interquartile ranges of the
+    quartiles. Every seed is drawn beside the middle.
+    """
+    for place, (values, colour) in enumerate(groups.values(), start=1):
+        if np.ptp(values) > 0:  # kernels need a spread
+            density = stats.gaussian_kde(values)
+            height = np.linspace(values.min(), values.max(), 100)
+            half = 0.4 * density(height) / density(height).max()
+            axes.fill_betweenx(height, place - half, place + half, color=colour, alpha=0.35, lw=0)
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+        reach = 1.5 * (high - low)
+        near = values[(values >= low - reach) & (values <= high + reach)]
+        axes.vlines(place, near.min(), near.max(), color=COLOURS["black"], lw=1)
+        axes.vlines(place, low, high, color=COLOURS["black"], lw=5)
+        axes.plot(np.full(len(values), place + 0.2), values, "o", ms=4, color=colour, alpha=0.7)
+        axes.plot(place, middle, "o", ms=4.5, color="white", mec=COLOURS["black"], mew=0.5)
+    axes.set_xticks(range(1, len(groups) + 1), list(groups))
+    axes.set_ylabel(label)
+
+
 def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) -> Figure:
     """A score at the milestone against the same run's score at its end, seed by seed."""
     figure, axes = plt.subplots(figsize=(4.6, 4.2))
@@ -172,6 +209,8 @@ def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) ->
     late = finished[finished["last"]].set_index("run_id").loc[early.index]
     for objective, (name, colour) in METHODS.items():
         of_it = early["objective"] == objective
+        if not of_it.any():
+            continue
         axes.scatter(early[column][of_it], late[column][of_it], s=14, color=colour, label=name)
     ends = [
         min(axes.get_xlim()[0], axes.get_ylim()[0]),

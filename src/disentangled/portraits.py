@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from disentangled import store
 from disentangled.plotting import PARTS, finish
+from disentangled.scoring import TRAVERSAL
 
 TRAVERSED_AXES = 6
 """Axes whose traversals are shown, those that move the picture most."""
@@ -58,6 +59,28 @@ def model(
     return finish(figure, profile, _origin(line))
 
 
+def side_by_side(
+    runs: Mapping[str, pd.Series[Any]], experiment: str, *, profile: str, reach: float
+) -> Figure:
+    """Named runs beside each other: reconstructions, and traversals of every axis within ±reach
+    (Yang et al. 2020, Figures 9 to 11, where reach is 1).
+
+    runs: name -> the run's line in the table of `per_run`.
+    """
+    within = np.abs(TRAVERSAL) <= reach
+    n_axes = _pictures(next(iter(runs.values())), experiment, profile, "traversals")[0].shape[0]
+    figure, panels = plt.subplots(
+        2, len(runs), figsize=(3.4 * len(runs), 1.2 + 0.5 * n_axes), height_ratios=[2, n_axes],
+        squeeze=False,
+    )  # fmt: skip
+    for (name, line), strip, grid in zip(runs.items(), *panels, strict=True):
+        _reconstructions(strip, line, experiment, profile, first=5)
+        strip.set_title(name, fontsize=9)
+        (moving,) = _pictures(line, experiment, profile, "traversals")
+        _mosaic(grid, moving[:, within], [f"axis {axis}" for axis in range(n_axes)])
+    return finish(figure, profile, _origin(*runs.values()))
+
+
 def _parts(axes: Axes, line: pd.Series[Any], longest: float, before: str = "") -> None:
     """One bar for the KL term, cut into its parts; the distortion and the KL in words."""
     left = 0.0
@@ -76,10 +99,12 @@ def _parts(axes: Axes, line: pd.Series[Any], longest: float, before: str = "") -
     axes.set_title(words, loc="left", fontsize=9)
 
 
-def _reconstructions(axes: Axes, line: pd.Series[Any], experiment: str, profile: str) -> None:
+def _reconstructions(
+    axes: Axes, line: pd.Series[Any], experiment: str, profile: str, *, first: int | None = None
+) -> None:
     """Images, and below each what the decoder makes of the mean of its posterior."""
     rows = _pictures(line, experiment, profile, "originals", "reconstructions")
-    _mosaic(axes, np.stack(rows), ["image", "decoded"])
+    _mosaic(axes, np.stack(rows)[:, :first], ["image", "decoded"])
 
 
 def _traversals(axes: Axes, line: pd.Series[Any], experiment: str, profile: str) -> None:
@@ -98,11 +123,11 @@ def _pictures(
 
 
 def _mosaic(axes: Axes, pictures: NDArray[np.uint8], names: list[str]) -> None:
-    """Rows of grey pictures (R, T, 1, H, W) in frames, each row named at its left."""
-    framed = np.pad(pictures[:, :, 0], [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=90)
-    n_rows, _, height, _ = framed.shape
-    axes.imshow(framed.transpose(0, 2, 1, 3).reshape(n_rows * height, -1), cmap="gray", vmin=0,
-                vmax=255, interpolation="nearest")  # fmt: skip
+    """Rows of pictures (R, T, C, H, W), grey or in colour, in frames, named at their left."""
+    framed = np.pad(pictures, [(0, 0)] * 3 + [(1, 1)] * 2, constant_values=90)
+    n_rows, n_columns, channels, height, width = framed.shape
+    sheet = framed.transpose(0, 3, 1, 4, 2).reshape(n_rows * height, n_columns * width, channels)
+    axes.imshow(np.broadcast_to(sheet, (*sheet.shape[:2], 3)), interpolation="nearest")
     axes.set_yticks(height * (np.arange(n_rows) + 0.5) - 0.5, names, fontsize=8)
     axes.set_xticks([])
     axes.tick_params(length=0)

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from torch import Tensor
+
+from disentangled import gaussian
 from disentangled.estimators import SCHEMES
 from disentangled.nets import CRITICS, NETS
 from disentangled.objectives import OBJECTIVES
@@ -35,10 +38,12 @@ class Run:
     weights that are not given take the recipe's defaults and are part of the run's id.
     size is the side of the images in pixels, pixel_area the number of original pixels that each
     of them stands for (see `bernoulli_distortion`); precision is "fp32" or "bf16" (autocast).
+    noise_correlation is σ of the noise's covariance (1 - σ) I + σ 11ᵀ (see
+    `gaussian.equicorrelated`); 0 is the independent noise of every VAE but paper A's.
 
     Raises:
         ValueError: an unknown name or weight, a weight of another kind, a size that is not above
-            0, or steps that are no multiple of `CHUNK`.
+            0, steps that are no multiple of `CHUNK`, or a correlation that no density has.
     """
 
     experiment: str
@@ -55,6 +60,7 @@ class Run:
     steps: int
     learning_rate: float
     precision: str = "fp32"
+    noise_correlation: float = 0.0
 
     def __post_init__(self) -> None:
         known("objective", self.objective, OBJECTIVES)
@@ -80,15 +86,34 @@ class Run:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.steps <= 0 or self.steps % CHUNK:
             raise ValueError(f"steps must be a positive multiple of {CHUNK}, got {self.steps}")
+        lowest = -1 / (self.n_axes - 1) if self.n_axes > 1 else -1.0
+        if not lowest < self.noise_correlation < 1:
+            raise ValueError(
+                f"noise_correlation must lie between {lowest:.4g} and 1, both excluded, for "
+                f"{self.n_axes} axes, got {self.noise_correlation}: elsewhere the noise has no "
+                "density"
+            )
+
+    def noise_covariance(self) -> Tensor | None:
+        """The noise's covariance (n_axes, n_axes) in float64; None where it is independent."""
+        if self.noise_correlation == 0:
+            return None
+        return gaussian.equicorrelated(self.n_axes, self.noise_correlation)
 
     def declared(self) -> dict[str, Any]:
-        """All settings that decide the numbers, with the versions of what computes them."""
+        """All settings that decide the numbers, with the versions of what computes them.
+
+        Independent noise is not mentioned: ids from before there was another kind stay.
+        """
         versions = {
             "objective": OBJECTIVES[self.objective].method_version,
             "net": NETS[self.net].method_version,
             "scores": SCORES_VERSION,
         }
-        return {**asdict(self), "weights": dict(self.weights), "method_versions": versions}
+        settings = {**asdict(self), "weights": dict(self.weights), "method_versions": versions}
+        if not self.noise_correlation:
+            del settings["noise_correlation"]
+        return settings
 
     def setting_id(self) -> str:
         """Ten hexadecimal digits that stand for the setting, whatever the seed."""
@@ -101,6 +126,8 @@ class Run:
     def title(self) -> str:
         """A short name for progress lines, for instance `beta_tcvae beta=6`."""
         numbers = [f"{k}={v:g}" for k, v in self.weights.items() if isinstance(v, int | float)]
+        if self.noise_correlation:
+            numbers.append(f"sigma={self.noise_correlation:g}")
         return " ".join([self.objective, *numbers])
 
 

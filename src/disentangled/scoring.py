@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from disentangled import estimators, gaussian, metrics
 from disentangled.data import FactorData
+from disentangled.metrics import linear_maps
 from disentangled.objectives import bernoulli_distortion
 from disentangled.training import Fitted
 
@@ -21,6 +23,9 @@ SCORE_SEED = 20180214
 
 NUISANCES = ("shape",)
 """Factors that Chen et al. leave out of MIG: they are treated as noise."""
+
+UNORDERED = ("shape", "category", "object")
+"""Factors whose values are mere names: no regression on them."""
 
 DISTORTION_BLOCK = 4096  # images decoded at once
 
@@ -67,6 +72,8 @@ def encoded(model: Fitted, data: FactorData) -> Encoded:
     """Encode the whole data set with a stack of one model."""
     mean, logvar = (part[0].cpu() for part in model.encode(data))
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(SCORE_SEED))
+    if (covariance := model.run.noise_covariance()) is not None:
+        noise = noise @ torch.linalg.cholesky(covariance).float().T
     return Encoded(mean, logvar, mean + torch.exp(0.5 * logvar) * noise)
 
 
@@ -84,12 +91,16 @@ def main_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """ELBO, the parts of its KL term, and Chen's MIG: what the figures need at every milestone."""
     step = model.step
     distortion = mean_distortion(model, data, code.z)
-    kl = float(gaussian.kl_standard(code.mean.double(), code.logvar.double()).sum(-1).mean())
+    covariance = model.run.noise_covariance()
+    of_noise = 0.0 if covariance is None else gaussian.total_correlation(covariance)
+    diagonal = float(gaussian.kl_standard(code.mean.double(), code.logvar.double()).sum(-1).mean())
+    kl = diagonal + of_noise
     parts = estimators.kl_terms_sampled(
         code.mean,
         code.logvar,
         n_samples=KL_SAMPLES,
         generator=torch.Generator().manual_seed(SCORE_SEED),
+        noise_covariance=covariance,
     )
     names = [n for n in data.factor_names if n not in NUISANCES]
     exact = metrics.mig_exact(
@@ -104,6 +115,9 @@ def main_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
         number(step, "mutual_info", parts.mutual_info, **sampled),
         number(step, "total_corr", parts.total_corr, **sampled),
         number(step, "axis_kl", parts.axis_kl, **sampled),
+        # Σ_j I(z_j; n), which differs from I(z; n) by TC(z) less the noise's own (paper A, eq. 8)
+        number(step, "axis_info", diagonal - parts.axis_kl, estimator="mixture on a grid"),
+        number(step, "conditional_tc", of_noise, estimator="closed form"),
         number(step, "mig_exact", exact.value, factors=" ".join(names), unit="1", **mixture),
     ]
     best = np.asarray(exact.parts["mutual_information"]).max(axis=1)
@@ -119,14 +133,14 @@ def further_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Numbe
     step, mean = model.step, code.mean
     everything = " ".join(data.factor_names)
     names = [n for n in data.factor_names if n not in NUISANCES]
-    four = data.factors[:, [data.factor_index(n) for n in names]]
+    ordered = [n for n in names if n not in UNORDERED]
     generator = torch.Generator().manual_seed(SCORE_SEED)
     beta = metrics.beta_vae_score(mean, data.factors, generator=generator)
     factor = metrics.factor_vae_score(mean, data.factors, generator=generator)
     held_out = min(1_000, len(data) // 6)
     told = metrics.neighbour_r2(
         code.z,
-        four,
+        _columns(data, ordered),
         generator=generator,
         n_train=min(5_000, len(data) - held_out),
         n_eval=held_out,
@@ -140,17 +154,71 @@ def further_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Numbe
             step, "decoded_r2", value, estimator="10 neighbours", code="sample", factors=name,
             unit="1",
         )
-        for name, value in zip(names, told, strict=True)
+        for name, value in zip(ordered, told, strict=True)
+    ]  # fmt: skip
+    gaps = [
+        number(step, "mig", metrics.mig(mean, _columns(data, some)).value, factors=" ".join(some),
+               **bins)
+        for some in dict.fromkeys([data.factor_names, tuple(names)])  # one and the same, or two
     ]  # fmt: skip
     return [
         *r2,
-        number(step, "mig", metrics.mig(mean, data.factors).value, factors=everything, **bins),
-        number(step, "mig", metrics.mig(mean, four).value, factors=" ".join(names), **bins),
+        *gaps,
         number(step, "beta_vae_score", beta.value, estimator="logistic regression", **votes),
         number(step, "factor_vae_score", factor.value, estimator="majority vote", **votes),
         number(step, "gaussian_tc", of_mean, estimator=fitted, code="mean"),
         number(step, "gaussian_tc", of_sample, estimator=fitted, code="sample"),
     ]
+
+
+def mapped_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
+    """Binned MIG of codes after linear maps, and what linear and other probes find in them.
+
+    "mapped_mig": of mean and of sampled codes, each as it is, in units of its noise, with the
+    noise made independent, after ICA, and turned by the best rotation found. Maps that are fitted
+    are so on one half of the images; MIG is that of the other half in every case.
+    """
+    step, n_data = model.step, len(data)
+    covariance = model.run.noise_covariance()
+    noise = torch.eye(model.run.n_axes) if covariance is None else covariance
+    order = torch.randperm(n_data, generator=torch.Generator().manual_seed(SCORE_SEED))
+    seen, held_out = order[: n_data // 2], order[n_data // 2 :]
+    names = [n for n in data.factor_names if n not in UNORDERED]
+    factors, ordered = data.factors.cpu(), _columns(data, names).cpu()
+    everything, logvar = " ".join(data.factor_names), code.logvar.double()
+    fitted = {
+        "as it is": lambda z: np.eye(z.shape[1]),
+        "unit noise": lambda z: linear_maps.unit_noise(logvar),
+        "independent noise": lambda z: linear_maps.independent_noise(logvar, noise),
+        "ICA": lambda z: linear_maps.independent_components(z, seed=SCORE_SEED),
+        "best rotation found": lambda z: linear_maps.best_rotation(z, ordered[seen]),
+    }
+    probes = {"least squares": metrics.linear_r2, "10 neighbours": metrics.neighbour_r2}
+    n_eval = min(1_000, n_data // 6)
+    numbers = []
+    for kind, z in (("mean", code.mean.double()), ("sample", code.z.double())):
+        for name, fit in fitted.items():
+            mapped = z[held_out].numpy() @ fit(z[seen])
+            gap = metrics.mig(mapped, factors[held_out]).value
+            numbers.append(
+                number(step, "mapped_mig", gap, estimator=f"20 bins, {name}", code=kind,
+                       factors=everything, unit="1")
+            )  # fmt: skip
+        for name, probe in probes.items():
+            told = probe(
+                z, ordered, n_train=min(5_000, n_data - n_eval), n_eval=n_eval,
+                generator=torch.Generator().manual_seed(SCORE_SEED),
+            ).parts["r2"]  # fmt: skip
+            numbers += [
+                number(step, "probe_r2", r2, estimator=name, code=kind, factors=factor, unit="1")
+                for factor, r2 in zip(names, told, strict=True)
+            ]
+    return numbers
+
+
+def _columns(data: FactorData, names: Sequence[str]) -> Tensor:
+    """The factors of these names, (N, len(names))."""
+    return data.factors[:, [data.factor_index(name) for name in names]]
 
 
 def pictures(model: Fitted, data: FactorData, code: Encoded) -> dict[str, np.ndarray]:

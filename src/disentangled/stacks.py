@@ -35,6 +35,13 @@ class Stream:
     def __init__(self, run: Run, seed: int, data: FactorData) -> None:
         self.run, self.data, self.recipe = run, data, OBJECTIVES[run.objective]
         self.generator = torch.Generator().manual_seed(_derived(seed, "stream"))
+        noise = run.noise_covariance()
+        self.root = None if noise is None else torch.linalg.cholesky(noise).float()
+
+    def noise(self, batch: int) -> Tensor:
+        """The noise of `CHUNK` steps, (CHUNK, batch, D), with the run's covariance."""
+        white = torch.randn(CHUNK, batch, self.run.n_axes, generator=self.generator)
+        return white if self.root is None else white @ self.root.T
 
     def chunk(self) -> list[Tensor]:
         """Random inputs of `CHUNK` steps: indices (CHUNK, B), noise (CHUNK, B, D), the same of the
@@ -45,9 +52,9 @@ class Stream:
         keys = torch.rand(CHUNK, permuted, n_axes, generator=generator)
         return [
             self.data.draw_index(CHUNK * batch, generator).view(CHUNK, batch),
-            torch.randn(CHUNK, batch, n_axes, generator=generator),
+            self.noise(batch),
             self.data.draw_index(CHUNK * others, generator).view(CHUNK, others),
-            torch.randn(CHUNK, others, n_axes, generator=generator),
+            self.noise(others),
             keys.argsort(dim=1),
         ]
 
@@ -106,11 +113,14 @@ class Stack:
 
     def _loss(self, player: Player) -> Callable[..., Any]:
         """The player's loss over the stack: (params, draw, heard) -> total (S,), terms, said."""
-        settings = {
+        settings: dict[str, Any] = {
             "n_data": len(self.data),
             "pixel_area": self.run.pixel_area,
             **self.run.weights,
         }
+        # Only then, so that an objective of one's own need not know of it.
+        if (noise := self.run.noise_covariance()) is not None:
+            settings["noise_covariance"] = noise
 
         def one(params: Params, draw: Draw, heard: dict[str, Tensor]) -> Any:
             nets = {

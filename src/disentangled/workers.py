@@ -139,7 +139,8 @@ def _train_group(
                 continue
             numbers[seed] += scoring.main_scores(model, data, code)
             if last:
-                numbers[seed] += scoring.further_scores(model, data, code)
+                for scores in (scoring.further_scores, *setting.also):
+                    numbers[seed] += scores(model, data, code)
                 path = home / "pictures" / f"{run.id(seed)}.npz"
                 store.write_pictures(path, scoring.pictures(model, data, code))
                 _write(run, seed, data, fitted, numbers[seed])
@@ -165,7 +166,9 @@ def _write(
         "objective": run.objective,
         "weights": json.dumps(run.weights, sort_keys=True),
         "encoder": run.net,
-        "noise": "independent",
+        "noise": f"equicorrelated {run.noise_correlation:g}"
+        if run.noise_correlation
+        else "independent",
         "seed": seed,
         "profile": run.profile,
         "seconds": round(fitted.seconds, 1),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from disentangled.experiments import beta_tcvae
+from disentangled.experiments import beta_tcvae, correlated_noise, split_encoder
 from disentangled.experiments.setting import PROFILES, Setting
 from disentangled.runs import known
 
 EXPERIMENTS: dict[str, Callable[[str], list[Setting]]] = {
     "beta_tcvae": beta_tcvae.settings,
+    "correlated_noise": correlated_noise.settings,
+    "split_encoder": split_encoder.settings,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from disentangled.metrics.beta_vae_score import beta_vae_score
 from disentangled.metrics.factor_vae_score import factor_vae_score
+from disentangled.metrics.linear_r2 import linear_r2
 from disentangled.metrics.mig import mig
 from disentangled.metrics.mig_exact import mig_exact
 from disentangled.metrics.neighbour_r2 import neighbour_r2
@@ -19,6 +20,7 @@ METRICS: dict[str, Callable[..., Score]] = {
     "sap": sap,
     "gaussian_tc": gaussian_tc,
     "neighbour_r2": neighbour_r2,
+    "linear_r2": linear_r2,
 }
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "beta_vae_score",
     "factor_vae_score",
     "gaussian_tc",
+    "linear_r2",
     "mig",
     "mig_exact",
     "neighbour_r2",

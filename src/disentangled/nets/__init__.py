@@ -8,11 +8,12 @@ first for "drawn from q(z)", the second for "drawn from the product of its margi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from torch import nn
 
-from disentangled.nets import conv, critic, mlp
+from disentangled.nets import conv, critic, mlp, split
 
 Shape = tuple[int, int, int]
 
@@ -37,6 +38,23 @@ NETS: dict[str, Net] = {
     "burgess_conv": Net(conv.burgess_encoder, conv.burgess_decoder),
     "conv_small": Net(conv.small_encoder, conv.small_decoder, method_version=2),
 }
+
+# Split encoders: the number is the depth of the split; "narrow" has the vanilla parameter count.
+for _depth in (1, 2):
+    NETS |= {
+        f"conv_small_split_{_depth}": Net(
+            partial(split.small_wide, depth=_depth), conv.small_decoder
+        ),
+        f"conv_small_split_{_depth}_narrow": Net(
+            partial(split.small_narrow, depth=_depth), conv.small_decoder
+        ),
+        f"dlib_conv_split_{_depth}": Net(
+            partial(split.dlib_wide, depth=_depth), conv.dlib_decoder
+        ),
+        f"dlib_conv_split_{_depth}_narrow": Net(
+            partial(split.dlib_narrow, depth=_depth), conv.dlib_decoder
+        ),
+    }
 
 CRITICS: dict[str, Callable[[int], nn.Module]] = {
     "kim_mnih_critic": critic.kim_mnih,

@@ -41,7 +41,7 @@ def chen_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 
 def small_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
-    """Chen's encoder with 256 units: the net of the laptop profile."""
+    """Chen's encoder with 256 units."""
     return encoder(shape, n_axes, [256, 256])
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from disentangled import gaussian
 from disentangled.estimators import Scheme, log_aggregate_posterior
 from disentangled.objectives.distortion import bernoulli_distortion
+from disentangled.objectives.elbo import mean_kl
 from disentangled.types import Code, Loss
 
 
@@ -21,6 +24,7 @@ def beta_tcvae(
     beta: float = 6.0,
     gamma: float = 1.0,
     scheme: Scheme = "mws",
+    noise_covariance: Any = None,
 ) -> Loss:
     r"""Negative ELBO with a weight on each part of its KL term (Chen et al. 2018, eq. 4).
 
@@ -30,8 +34,10 @@ def beta_tcvae(
     At α = β = γ = 1 the estimates of q(z) cancel: what is left is the VAE loss with its KL
     sampled, exactly. The terms carry the error of the scheme (see `log_batch_weights`).
     """
-    log_qz, log_qz_axis = log_aggregate_posterior(code, n_data=n_data, scheme=scheme)
-    log_qz_given_x = gaussian.log_prob(code.z, code.mean, code.logvar).sum(-1)  # (B,)
+    log_qz, log_qz_axis = log_aggregate_posterior(
+        code, n_data=n_data, scheme=scheme, noise_covariance=noise_covariance
+    )
+    log_qz_given_x = gaussian.joint_log_prob(*code, noise_covariance)  # (B,)
     log_pz_axis = gaussian.standard_log_prob(code.z)  # (B, D)
 
     distortion = bernoulli_distortion(x, logits, pixel_area=pixel_area).mean()
@@ -58,6 +64,7 @@ def beta_tcvae_dlib(
     pixel_area: int = 1,
     beta: float = 6.0,
     scheme: Scheme = "naive",
+    noise_covariance: Any = None,
 ) -> Loss:
     r"""β-TCVAE as disentanglement_lib trains it: closed-form KL and β - 1 times TC on top.
 
@@ -69,10 +76,12 @@ def beta_tcvae_dlib(
 
     Shapes: x and logits (B, C, H, W), code (B, D); every term a scalar, nats per example.
     """
-    log_qz, log_qz_axis = log_aggregate_posterior(code, n_data=n_data, scheme=scheme)
+    log_qz, log_qz_axis = log_aggregate_posterior(
+        code, n_data=n_data, scheme=scheme, noise_covariance=noise_covariance
+    )
 
     distortion = bernoulli_distortion(x, logits, pixel_area=pixel_area).mean()
-    kl = gaussian.kl_standard(code.mean, code.logvar).sum(-1).mean()
+    kl = mean_kl(code, noise_covariance)
     total_corr = (log_qz - log_qz_axis.sum(-1)).mean()
 
     total = distortion + kl + (beta - 1) * total_corr

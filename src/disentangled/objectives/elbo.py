@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from disentangled import gaussian
@@ -9,18 +11,56 @@ from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.types import Code, Loss
 
 
-def vae(x: Tensor, logits: Tensor, code: Code, *, n_data: int, pixel_area: int = 1) -> Loss:
+def mean_kl(code: Code, noise_covariance: Any = None) -> Tensor:
+    r"""Mean over a batch of KL(q(z|x) ‖ N(0, I)) in closed form, a scalar in nats.
+
+        KL = Σ_j KL(q(z_j|x) ‖ N(0, 1)) + TC(noise),   noise of unit variances
+
+    Code (B, D), noise_covariance (D, D), by default the identity. TC(noise) is a constant of the
+    noise and moves no gradient: it is what disentanglement_lib's diagonal KL leaves out when the
+    noise is correlated (paper A, eq. 11 and 13).
+    """
+    diagonal = gaussian.kl_standard(code.mean, code.logvar).sum(-1).mean()
+    if noise_covariance is None:
+        return diagonal
+    return diagonal + gaussian.total_correlation(noise_covariance)
+
+
+def vae(
+    x: Tensor,
+    logits: Tensor,
+    code: Code,
+    *,
+    n_data: int,
+    pixel_area: int = 1,
+    noise_covariance: Any = None,
+) -> Loss:
     r"""Negative ELBO (Kingma & Welling 2014; Chen et al. 2018, eq. 1 at β = 1).
 
         total = distortion + KL(q(z|x) ‖ p(z)),   the KL in closed form
 
     Shapes: x and logits (B, C, H, W), code (B, D); every term a scalar, nats per example.
     """
-    return beta_vae(x, logits, code, n_data=n_data, pixel_area=pixel_area, beta=1.0)
+    return beta_vae(
+        x,
+        logits,
+        code,
+        n_data=n_data,
+        pixel_area=pixel_area,
+        beta=1.0,
+        noise_covariance=noise_covariance,
+    )
 
 
 def beta_vae(
-    x: Tensor, logits: Tensor, code: Code, *, n_data: int, pixel_area: int = 1, beta: float = 4.0
+    x: Tensor,
+    logits: Tensor,
+    code: Code,
+    *,
+    n_data: int,
+    pixel_area: int = 1,
+    beta: float = 4.0,
+    noise_covariance: Any = None,
 ) -> Loss:
     r"""Negative ELBO with a weight on its KL term (Higgins et al. 2017; Chen et al. 2018, eq. 1).
 
@@ -30,7 +70,7 @@ def beta_vae(
     n_data does not enter; every objective takes it so that all are called alike.
     """
     distortion = bernoulli_distortion(x, logits, pixel_area=pixel_area).mean()
-    kl = gaussian.kl_standard(code.mean, code.logvar).sum(-1).mean()
+    kl = mean_kl(code, noise_covariance)
     total = distortion + beta * kl
     return Loss(total, {"distortion": distortion, "kl": kl})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional
 
-from disentangled import gaussian
 from disentangled.estimators import density_ratio_total_corr
 from disentangled.objectives.distortion import bernoulli_distortion
+from disentangled.objectives.elbo import mean_kl
 from disentangled.types import Code, Loss
 
 CLIP = 1e-6
@@ -22,6 +24,7 @@ def factor_vae(
     *,
     pixel_area: int = 1,
     gamma: float = 35.0,
+    noise_covariance: Any = None,
 ) -> Loss:
     r"""Negative ELBO plus γ times the critic's estimate of TC (Kim & Mnih 2018, eq. 2).
 
@@ -33,7 +36,7 @@ def factor_vae(
     scalar, nats per example.
     """
     distortion = bernoulli_distortion(x, logits, pixel_area=pixel_area).mean()
-    kl = gaussian.kl_standard(code.mean, code.logvar).sum(-1).mean()
+    kl = mean_kl(code, noise_covariance)
     total_corr = density_ratio_total_corr(critic_logits)
     total = distortion + kl + gamma * total_corr
     return Loss(total, {"distortion": distortion, "kl": kl, "total_corr": total_corr})
