@@ -16,7 +16,7 @@ import tiny
 import torch
 
 from disentangled import data as datasets
-from disentangled import experiments, scoring, stacks, store, sweeps, workers
+from disentangled import experiments, progress, scoring, stacks, store, sweeps, workers
 from disentangled import hardware as machines
 from disentangled.experiments import Setting
 
@@ -360,7 +360,7 @@ def test_progress_goes_to_the_terminal_behind_a_notebook(monkeypatch, tmp_path):
         page = io.StringIO()
         page.fileno = file.fileno
         monkeypatch.setattr(sys, "stderr", page)
-        bar = workers._bar("tiny x 3", 100, 50)
+        bar = progress.bar("tiny x 3", 100, unit="step", done=50)
         bar.update(50)
         bar.close()
         bar.fp.close()  # before the file it writes to
@@ -373,7 +373,7 @@ def test_progress_goes_to_the_terminal_behind_a_notebook(monkeypatch, tmp_path):
 
 def test_progress_without_a_file_goes_to_the_first_stream(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert workers.terminal() is sys.__stderr__
+    assert progress.terminal() is sys.__stderr__
 
 
 def test_the_command_states_the_cost_or_trains(home, monkeypatch, capsys):

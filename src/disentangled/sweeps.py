@@ -27,7 +27,8 @@ from disentangled import store
 from disentangled.data import FactorData
 from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, settings
 from disentangled.hardware import Hardware
-from disentangled.workers import terminal, train
+from disentangled.progress import terminal
+from disentangled.workers import train
 
 POLL = 2.0  # seconds between looks at runs that another process has claimed
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import TextIO
 
 import torch
-from tqdm import tqdm
 
 from disentangled import hardware as machines
+from disentangled import progress as lines
 from disentangled import scoring, store
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
@@ -111,7 +109,8 @@ def _train_group(
     run = setting.run
     home = store.folder(run.experiment, run.profile)
     halted: set[int] = set()
-    bar = _bar(f"{run.title()} x {len(setting.seeds)}", run.steps, start[0].step if start else 0)
+    title, done = f"{run.title()} x {len(setting.seeds)}", start[0].step if start else 0
+    bar = lines.bar(title, run.steps, unit="step", done=done)
 
     def save(checkpoints: dict[int, Checkpoint]) -> None:
         _save(run, checkpoints, numbers)
@@ -190,22 +189,3 @@ def _commit() -> str:
     except FileNotFoundError:
         return ""
     return head.stdout.decode().strip() + ("+" if state.stdout.strip() else "")
-
-
-def terminal() -> TextIO | None:
-    """The terminal's error stream.
-
-    A notebook's kernel catches what is written to sys.stderr and to descriptor 2, and shows it in
-    the page; the file number that its sys.stderr names is the terminal's.
-    """
-    try:
-        return open(sys.stderr.fileno(), "w", closefd=False)
-    except (AttributeError, OSError, ValueError):  # no stream, or one without a file
-        return sys.__stderr__
-
-
-def _bar(title: str, steps: int, step: int) -> tqdm:
-    """A progress line with rate and time left, on the terminal and never in a notebook."""
-    file = terminal()
-    often = 0.5 if file is not None and file.isatty() else 30.0
-    return tqdm(total=steps, initial=step, desc=title, unit="step", file=file, mininterval=often)

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from disentangled import progress
 from disentangled.data.cameras import Rays
 from disentangled.data.solids import Place, Point, Solid, nearest
 
@@ -167,7 +167,7 @@ def develop(values: Tensor, size: int) -> Tensor:
 def on_all_threads(
     render: Callable[[Scene], Tensor], scenes: Sequence[Scene], about: str
 ) -> list[Tensor]:
-    """Render scenes side by side with a bar on stderr, as many at once as torch has threads.
+    """Render scenes side by side with a bar on the terminal, as many at once as torch has threads.
 
     One thread a scene is faster than all threads on each: the operations are small.
     """
@@ -175,7 +175,12 @@ def on_all_threads(
     pool = ThreadPoolExecutor(n_threads)
     torch.set_num_threads(1)
     try:
-        return list(tqdm(pool.map(render, scenes), desc=about, total=len(scenes)))
+        images = []
+        with progress.bar(about, len(scenes), unit="scene") as bar:
+            for image in pool.map(render, scenes):
+                images.append(image)
+                bar.update()
+        return images
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(n_threads)
