@@ -76,7 +76,7 @@ def test_paper_a_trains_the_librarys_objectives_with_its_own_weights(name):
         for setting in experiments.settings(name, profile):
             run, sizes = setting.run, dlib_study.SIZES[profile]
             share = 0.5 if (profile, run.critic) == ("paper", "dlib_critic") else 1
-            assert run.steps == share * sizes.steps
+            assert run.steps == share * sizes.steps[name]
             assert run.n_axes == 10
             assert run.weights.get("gamma", 35) == 35
             assert run.weights.get("beta", 6) == 6

@@ -35,7 +35,7 @@ from disentangled.data.rendering import (
 )
 from disentangled.data.solids import Solid, nearest
 
-VERSION = 1
+VERSION = 2
 """Raised whenever pictures change."""
 ELEVATIONS = (5, 15, 25, 35)
 AZIMUTHS = tuple(range(0, 360, 15))

@@ -41,7 +41,7 @@ from disentangled.data.smallnorb import LAYOUT
 from disentangled.data.solids import Part, Point, Solid, nearest
 from disentangled.data.toys import TOY, animal, human, plane, truck
 
-VERSION = 1
+VERSION = 2
 """Raised whenever pictures change."""
 ELEVATIONS = tuple(range(30, 71, 5))
 AZIMUTHS = tuple(range(0, 360, 20))
