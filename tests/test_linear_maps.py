@@ -111,5 +111,5 @@ def test_linear_r2_does_not_see_what_is_not_linear():
 
 
 def test_linear_r2_says_how_many_images_it_needs():
-    with pytest.raises(ValueError, match="needs n_train \\+ n_eval = 6000 images, got 2048"):
+    with pytest.raises(ValueError, match="n_train \\+ n_eval = 6000 images are needed, got 2048"):
         metrics.linear_r2(CODE, FACTORS, generator=torch.Generator())

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled.metrics import inputs
+from disentangled.metrics.held_out import held_out_r2
+from disentangled.metrics.inputs import Floats
 from disentangled.types import Score
 
 
@@ -31,18 +32,16 @@ def linear_r2(
 
     Raises: ValueError on bad codes or factors, or fewer images than asked for.
     """
-    code = inputs.codes(codes)
-    label = inputs.factors(factors, len(code)).labels
-    if len(code) < n_train + n_eval:
-        raise ValueError(
-            f"linear_r2 needs n_train + n_eval = {n_train + n_eval} images, got {len(code)}; "
-            "ask for fewer"
-        )
-    drawn = torch.randperm(len(code), generator=generator)[: n_train + n_eval].numpy()
-    design = np.hstack([code[drawn], np.ones((len(drawn), 1))])
-    wanted = label[drawn].astype(np.float64)
-    solution = np.linalg.lstsq(design[:n_train], wanted[:n_train], rcond=None)[0]
-    held_out = wanted[n_train:]
-    wrong = ((held_out - design[n_train:] @ solution) ** 2).sum(0)
-    r2 = 1 - wrong / ((held_out - held_out.mean(0)) ** 2).sum(0)
-    return Score(float(r2.mean()), {"r2": r2})
+    return held_out_r2(
+        _least_squares, codes, factors, generator=generator, n_train=n_train, n_eval=n_eval
+    )
+
+
+def _least_squares(code: Floats, label: Floats, new: Floats) -> Floats:
+    solution = np.linalg.lstsq(_with_ones(code), label, rcond=None)[0]
+    prediction: Floats = _with_ones(new) @ solution
+    return prediction
+
+
+def _with_ones(code: Floats) -> Floats:
+    return np.hstack([code, np.ones((len(code), 1))])

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from sklearn.neighbors import KNeighborsRegressor
 
-from disentangled.metrics import inputs
+from disentangled.metrics.held_out import held_out_r2
+from disentangled.metrics.inputs import Floats
 from disentangled.types import Score
 
 NEIGHBOURS = 10
@@ -42,17 +43,11 @@ def neighbour_r2(
 
     Raises: ValueError on bad codes or factors, or fewer images than asked for.
     """
-    code = inputs.codes(codes)
-    label = inputs.factors(factors, len(code)).labels
-    if len(code) < n_train + n_eval:
-        raise ValueError(
-            f"neighbour_r2 needs n_train + n_eval = {n_train + n_eval} images, got {len(code)}; "
-            "ask for fewer"
-        )
-    drawn = torch.randperm(len(code), generator=generator)[: n_train + n_eval].numpy()
-    seen, held_out = drawn[:n_train], drawn[n_train:]
-    regression = KNeighborsRegressor(NEIGHBOURS).fit(code[seen], label[seen])
-    wrong = ((label[held_out] - regression.predict(code[held_out])) ** 2).sum(0)
-    spread = ((label[held_out] - label[held_out].mean(0)) ** 2).sum(0)
-    r2 = 1 - wrong / spread
-    return Score(float(r2.mean()), {"r2": r2})
+    return held_out_r2(
+        _neighbours, codes, factors, generator=generator, n_train=n_train, n_eval=n_eval
+    )
+
+
+def _neighbours(code: Floats, label: Floats, new: Floats) -> Floats:
+    prediction: Floats = KNeighborsRegressor(NEIGHBOURS).fit(code, label).predict(new)
+    return prediction
