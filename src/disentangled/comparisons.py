@@ -73,15 +73,7 @@ def compare(
         ).pvalue
         for side in ("greater", "less")
     )
-    low, high = np.quantile(_bootstrap(effect, (one, other), seed), [0.025, 0.975])
-    return Comparison(
-        effect=float(effect(one, other)),
-        low=float(low),
-        high=float(high),
-        n_seeds=min(one.size, other.size),
-        p_value=float(p_value),
-        p_against=float(p_against),
-    )
+    return _comparison(effect, (one, other), seed, p_value, p_against)
 
 
 def compare_medians(treated: ArrayLike, control: ArrayLike, *, seed: int = 0) -> Comparison:
@@ -107,15 +99,7 @@ def compare_medians(treated: ArrayLike, control: ArrayLike, *, seed: int = 0) ->
     def effect(x: Floats, y: Floats) -> Any:
         return np.median(x) - np.median(y)
 
-    low, high = np.quantile(_bootstrap(effect, (one, other), seed), [0.025, 0.975])
-    return Comparison(
-        effect=float(effect(one, other)),
-        low=float(low),
-        high=float(high),
-        n_seeds=min(one.size, other.size),
-        p_value=float(p_value),
-        p_against=float(p_against),
-    )
+    return _comparison(effect, (one, other), seed, p_value, p_against)
 
 
 def resample(
@@ -187,6 +171,25 @@ def verdicts(comparisons: Mapping[str, Comparison]) -> dict[str, str]:
         name: "reproduced" if p < LEVEL else "not reproduced" if q < LEVEL else "inconclusive"
         for name, p, q in zip(comparisons, for_it, against, strict=True)
     }
+
+
+def _comparison(
+    effect: Callable[..., Any],
+    samples: Sequence[Floats],
+    seed: int,
+    p_value: float,
+    p_against: float,
+) -> Comparison:
+    """The effect on the samples with its bootstrap interval, beside p-values from elsewhere."""
+    low, high = np.quantile(_bootstrap(effect, samples, seed), [0.025, 0.975])
+    return Comparison(
+        effect=float(effect(*samples)),
+        low=float(low),
+        high=float(high),
+        n_seeds=min(len(sample) for sample in samples),
+        p_value=float(p_value),
+        p_against=float(p_against),
+    )
 
 
 def _sample(values: ArrayLike) -> Floats:
