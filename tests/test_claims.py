@@ -185,18 +185,23 @@ def test_empirical_claims_are_decided_together_from_their_rows(tmp_path):
         },
         page=page,
         rows="book/results/beta_tcvae/laptop",
+        on=dict.fromkeys(("C-fig2", "C-fig3-vae", "C-fig4"), "squares (drawn)"),
     )
     verdicts = [record.verdict for record in found]
     assert verdicts == ["reproduced", "not reproduced", "inconclusive"]
     facts = stored(tmp_path, "beta_tcvae")["C-fig2"]
     assert facts["effect"] == 0.4
+    assert found[0].evidence.startswith("on squares (drawn): effect 0.4, 95 % interval [")
     assert facts["n_seeds"] == 6
     assert facts["holm"] == pytest.approx(3 * facts["p_value"], rel=0.01)
 
 
 def test_under_smoke_no_claim_is_run(tmp_path):
     found = claims.empirical(
-        {"C-fig2": lambda: pytest.fail("ran")}, page=Chapter("beta_tcvae", "smoke"), rows="none"
+        {"C-fig2": lambda: pytest.fail("ran")},
+        page=Chapter("beta_tcvae", "smoke"),
+        rows="none",
+        on={"C-fig2": "squares (drawn)"},
     )
     assert [record.verdict for record in found] == ["not run"]
 

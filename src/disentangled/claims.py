@@ -157,7 +157,11 @@ def not_checkable(id: str, *, page: Chapter, why: str) -> Record:
 
 
 def empirical(
-    tests: Mapping[str, Callable[[], Comparison]], *, page: Chapter, rows: str
+    tests: Mapping[str, Callable[[], Comparison]],
+    *,
+    page: Chapter,
+    rows: str,
+    on: Mapping[str, str],
 ) -> list[Record]:
     """Decide all empirical claims of a chapter from its rows, together, and record them.
 
@@ -168,10 +172,14 @@ def empirical(
             is called and every claim is "not run".
         page: the chapter.
         rows: where the rows lie that the tests read, relative to the checkout.
+        on: for each claim's id the data set and its source, as captions name them; a claim about
+            a real data set may have been tested on what stands in for it.
     """
     for name in tests:
         _declared(name, page, "")
-    facts: dict[str, dict[str, Any]] = {name: {"how": "rows", "rows": rows} for name in tests}
+    facts: dict[str, dict[str, Any]] = {
+        name: {"how": "rows", "rows": rows, "on": on[name]} for name in tests
+    }
     decided = dict.fromkeys(tests, "not run")
     if page.profile != "smoke":
         results = {name: test() for name, test in tests.items()}

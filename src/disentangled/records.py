@@ -151,9 +151,9 @@ def _of_rows(facts: dict[str, Any]) -> str:
     if "effect" not in facts:
         return ""
     return (
-        f"effect {facts['effect']}, 95 % interval [{facts['low']}, {facts['high']}],"
-        f" {facts['n_seeds']} seeds, p = {facts['p_value']}, after Holm {facts['holm']};"
-        f" rows in {facts['rows']}"
+        f"on {facts['on']}: effect {facts['effect']},"
+        f" 95 % interval [{facts['low']}, {facts['high']}], {facts['n_seeds']} seeds,"
+        f" p = {facts['p_value']}, after Holm {facts['holm']}; rows in {facts['rows']}"
     )
 
 
