@@ -67,6 +67,8 @@ def test_a_cpu_trains_large_nets_in_turn_and_a_gpu_does_not():
     cpu = Hardware(torch.device("cpu"), memory=2**40)
     assert machines.groups(run, range(4), (1, 64, 64), cpu) == [[0], [1], [2], [3]]
     assert machines.groups(run, range(4), (1, 64, 64), gpu) == [[0, 1, 2, 3]]
+    small = tiny.run(net="conv_small", size=32, batch=64)
+    assert machines.groups(small, range(2), (1, 32, 32), cpu) == [[0], [1]]
     assert machines.groups(tiny.run(), range(4), SHAPE, cpu) == [[0, 1, 2, 3]]
 
 

@@ -276,7 +276,7 @@ def test_an_error_in_training_is_not_taken_for_missing_data(home, monkeypatch):
         sweeps.work("tiny", "smoke", tiny.CPU)
 
 
-def test_a_setting_is_claimed_as_a_whole(home, monkeypatch):
+def test_a_stack_is_claimed_as_a_whole(home, monkeypatch):
     setting = one(seeds=(0, 1, 2))
     only(monkeypatch, setting)
     data = tiny.images()
@@ -286,6 +286,16 @@ def test_a_setting_is_claimed_as_a_whole(home, monkeypatch):
     assert numbers(home) == {}
     assert workers.train(setting, data, tiny.CPU)
     assert set(numbers(home)) == {setting.run.id(seed) for seed in (0, 1, 2)}
+
+
+def test_seeds_that_train_in_turn_are_claimed_one_by_one(home, monkeypatch):
+    setting = one(seeds=(0, 1, 2))
+    only(monkeypatch, setting)
+    monkeypatch.setattr(machines, "IN_TURN_ON_CPU", 0)
+    with store.claimed(home / f"{setting.run.id(1)}.json") as got:
+        assert got
+        assert workers.train(setting, tiny.images(), tiny.CPU)
+    assert set(numbers(home)) == {setting.run.id(seed) for seed in (0, 2)}
 
 
 def test_cost_and_its_statement(home, monkeypatch):

@@ -32,11 +32,12 @@ GPU_SHARE = 0.8
 TRAINING_SHARE = 0.25
 """Share of the rate of large matrix products that a stack of small nets was seen to reach."""
 
-IN_TURN_ON_CPU = 3e8
+IN_TURN_ON_CPU = 5e7
 """Multiply-adds of a step's forward pass above which a CPU trains seeds one after the other.
 
 Stacked convolutions become grouped ones, slower on a CPU than plain ones one after the other:
-measured 0.8 times the speed at 64 x 64, against 1.5 times for a stack of small perceptrons.
+measured 0.8 times the speed at 64 x 64 and 0.7 to 0.8 times with the four narrow ones at 32 x 32
+(1.2e8 multiply-adds), against 1.5 times for a stack of small perceptrons (2e7).
 """
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h

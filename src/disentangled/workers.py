@@ -1,8 +1,8 @@
 """One setting of a sweep: claim its runs, train them, score them, write their rows.
 
 A run is one setting with one seed. Its row file is its only trace: a run whose file is there and
-whole is done. A process claims all missing runs of a setting, because they train as one stack;
-those of other settings stay free. A killed process leaves no claim behind.
+whole is done. A process claims the runs that train as one stack; all others stay free, so that
+processes end at about the same time. A killed process leaves no claim behind.
 """
 
 from __future__ import annotations
@@ -29,10 +29,18 @@ from disentangled.training import Checkpoint, Fitted, Progress, trajectory
 
 
 def train(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
-    """Claim all runs of the setting and train the missing ones; False if another has a claim.
+    """Train the setting's missing runs, stack by stack; False if others have claims on all.
 
     data: the images of the setting, on the hardware's device.
     """
+    found = False
+    for group in machines.groups(setting.run, setting.seeds, image_shape(data), hardware):
+        found |= _train_claimed(setting._replace(seeds=tuple(group)), data, hardware)
+    return found
+
+
+def _train_claimed(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
+    """Claim all runs of a group and train the missing ones; False if another has a claim."""
     run = setting.run
     home = store.folder(run.experiment, run.profile)
     paths = {seed: home / f"{run.id(seed)}.json" for seed in setting.seeds}
@@ -43,11 +51,10 @@ def train(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
         seeds = [seed for seed, path in paths.items() if not store.intact(path)]
         resumed = _resumed(run, seeds)
         for step in sorted({c.step for c, _ in resumed.values()}):
-            together = [seed for seed in seeds if resumed[seed][0].step == step]
-            for group in machines.groups(run, together, image_shape(data), hardware):
-                starts = [resumed[seed][0] for seed in group] if step else []
-                numbers = {seed: resumed[seed][1] for seed in group}
-                _train_group(setting._replace(seeds=tuple(group)), data, hardware, starts, numbers)
+            together = tuple(seed for seed in seeds if resumed[seed][0].step == step)
+            starts = [resumed[seed][0] for seed in together] if step else []
+            numbers = {seed: resumed[seed][1] for seed in together}
+            _train_group(setting._replace(seeds=together), data, hardware, starts, numbers)
         return True
 
 
