@@ -333,6 +333,18 @@ def test_one_thread_while_it_trains_on_a_cpu(home, monkeypatch):
         torch.set_num_threads(before)
 
 
+def test_seeds_of_one_setting_that_train_in_turn_occupy_two_processes(home, monkeypatch):
+    only(monkeypatch, one(seeds=(0, 1, 2)))
+    asked = []
+    monkeypatch.setattr(sweeps, "_work_apart", lambda *about: asked.append(about[-1]))
+    monkeypatch.setattr(sweeps, "work", lambda *about: asked.append(1))
+    sweeps.complete("tiny", "smoke", workers=2)
+    monkeypatch.setattr(machines, "IN_TURN_ON_CPU", 0)
+    sweeps.complete("tiny", "smoke", workers=2)
+    sweeps.complete("tiny", "smoke", workers=9)
+    assert asked == [1, 2, 3]
+
+
 WORKER = """#!{python}
 import json, os, sys
 kept = [os.environ.get(name) for name in ("PYTHONPATH", "OMP_NUM_THREADS")]
@@ -356,7 +368,7 @@ def test_workers_find_the_package_and_report_failure(
     with outcome if code else contextlib.nullcontext():
         sweeps.complete("tiny", "smoke", workers=asked)
     heard = [json.loads(path.read_text()) for path in tmp_path.glob("log*")]
-    assert len(heard) == started  # no more than there are settings
+    assert len(heard) == started  # no more than there are stacks
     source = str(Path(store.__file__).parents[1])
     for arguments, path, threads in heard:
         assert arguments == ["-m", "disentangled.sweeps", "tiny", "smoke", "--worker"]

@@ -1,7 +1,7 @@
 """Rows of an experiment: read what there is, train what is missing.
 
 Several processes may work on one sweep, here or on a cluster with a shared folder: each takes
-settings that are free (see `workers.train`), and waits for those that others have taken.
+stacks of runs that are free (see `workers.train`), and waits for those that others have taken.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from disentangled.data import FactorData
 from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, settings
 from disentangled.hardware import Hardware
 from disentangled.progress import terminal
+from disentangled.runs import Run
 from disentangled.workers import train
 
 POLL = 2.0  # seconds between looks at runs that another process has claimed
@@ -63,10 +64,19 @@ def missing(experiment: str, profile: str) -> list[Setting]:
     return sorted(left, key=lambda s: -_flops(s))
 
 
+def _shape(run: Run) -> tuple[int, int, int]:
+    """Of one image, without loading any: dSprites' one channel; three add little."""
+    return 1, run.size, run.size
+
+
 def _flops(setting: Setting) -> float:
     run = setting.run
-    shape = (1, run.size, run.size)  # dSprites' one channel; three add little
-    return float(machines.flops_per_step(run, shape)) * run.steps * len(setting.seeds)
+    return float(machines.flops_per_step(run, _shape(run))) * run.steps * len(setting.seeds)
+
+
+def _n_stacks(setting: Setting) -> int:
+    """Into how many stacks the setting's runs fall here: what processes can take apart."""
+    return len(machines.groups(setting.run, setting.seeds, _shape(setting.run), Hardware()))
 
 
 def flops(experiment: str, profile: str) -> float:
@@ -104,7 +114,7 @@ def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd
 
     Args:
         workers: processes; by default one a core on a CPU and one on a GPU, and never more than
-            there are settings to train. On a CPU each uses one core: a process a core was
+            there are stacks to train. On a CPU each uses one core: a process a core was
             measured to be faster than threads, and no sum depends on the number of threads.
 
     Raises:
@@ -115,7 +125,8 @@ def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd
     if left:
         print(statement(experiment, profile), file=terminal(), flush=True)
         on_cpu = machines.default_device().type == "cpu"
-        n_processes = min(workers or (machines.cores() if on_cpu else 1), len(left))
+        n_processes = workers or (machines.cores() if on_cpu else 1)
+        n_processes = min(n_processes, sum(map(_n_stacks, left)))
         if n_processes == 1:
             work(experiment, profile)
         else:
