@@ -69,6 +69,12 @@ def mlp_run(objective):
                objective=objective, net="mlp_256", steps=CHUNK, learning_rate=1e-3)  # fmt: skip
 
 
+def narrow_run(objective):
+    """A run of the published laptop profile."""
+    return Run(experiment="bench", profile="laptop", dataset=DATA, size=32, pixel_area=4,
+               objective=objective, net="conv_small", steps=CHUNK, learning_rate=1e-3)  # fmt: skip
+
+
 def flops_per_image(run):
     return machines.flops_per_step(run, (1, run.size, run.size)) / run.batch
 
@@ -191,6 +197,9 @@ CASES = {
     "beta_tcvae": training_case("beta_tcvae", "β-TCVAE"),
     "factor_vae": training_case("factor_vae", "FactorVAE (64 + 64 codes)"),
     "seeds_mlp": seeds_case(mlp_run("beta_tcvae"), 8, "MLP 256-256 at 16 x 16, β-TCVAE"),
+    "seeds_narrow": seeds_case(
+        narrow_run("beta_tcvae"), 8, "4 narrow conv + 1 FC at 32 x 32, β-TCVAE"
+    ),
     "seeds_conv": seeds_case(conv_run("beta_tcvae"), 4, "4 conv + 2 FC at 64 x 64, β-TCVAE"),
     "mig": Case(
         "binned MIG, N = 46,080, D = 10, K = 5",

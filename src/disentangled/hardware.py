@@ -35,9 +35,9 @@ TRAINING_SHARE = 0.25
 IN_TURN_ON_CPU = 5e7
 """Multiply-adds of a step's forward pass above which a CPU trains seeds one after the other.
 
-Stacked convolutions become grouped ones, slower on a CPU than plain ones one after the other:
-measured 0.8 times the speed at 64 x 64 and 0.7 to 0.8 times with the four narrow ones at 32 x 32
-(1.2e8 multiply-adds), against 1.5 times for a stack of small perceptrons (2e7).
+Stacked convolutions become grouped ones, slower on a CPU than plain ones one after the other, also
+the four narrow ones at 32 x 32 (1.2e8 multiply-adds); stacked perceptrons (2e7) are faster. The
+ratios stand in the README's table of speed, under "at once".
 """
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
