@@ -70,6 +70,15 @@ def test_convergence_pairs_a_run_with_itself_and_names_what_is_there(runs):
     np.testing.assert_allclose(np.sort(points, axis=0), expected)
 
 
+def test_a_run_is_paired_with_itself_in_an_earlier_draw(runs):
+    last = figures.settled(runs)
+    before = {name: 0.01 * i for i, name in enumerate(last["run_id"]) if "beta_vae" in name}
+    axes = figures.redrawn(last, before, "mig_exact", "MIG", profile="laptop").axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["β-VAE"]
+    (points,) = (c.get_offsets() for c in axes.collections)
+    np.testing.assert_allclose(points, [[x, 0.3] for x in before.values()])
+
+
 def test_violins_show_median_quartiles_and_adjacent_values():
     values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 20.0])
     figure, axes = plt.subplots()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from disentangled.plotting import COLOURS, finish
@@ -203,21 +203,42 @@ def violins(groups: Mapping[str, tuple[Floats, str]], label: str, axes: Axes) ->
 
 def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) -> Figure:
     """A score at the milestone against the same run's score at its end, seed by seed."""
-    figure, axes = plt.subplots(figsize=(4.6, 4.2))
     finished = runs[runs.groupby("run_id")["step"].transform("nunique") > 1]
-    early = finished[~finished["last"]].set_index("run_id")
+    early = finished[~finished["last"]].set_index("run_id")[column]
     late = finished[finished["last"]].set_index("run_id").loc[early.index]
+    labels = (f"{label} at half the steps", f"{label} at the end")
+    return _run_by_run(late, early, column, labels, profile)
+
+
+def redrawn(
+    runs: pd.DataFrame, before: Mapping[str, float], column: str, label: str, *, profile: str
+) -> Figure:
+    """A score of runs against what an earlier draw of the same runs had.
+
+    runs: as of `settled`; those that the earlier draw lacks are left out.
+    before: the score of the earlier draw by run_id.
+    """
+    again = runs[runs["run_id"].isin(before)].set_index("run_id")
+    labels = (f"{label} in the earlier draw", f"{label} now")
+    return _run_by_run(again, again.index.map(before), column, labels, profile)
+
+
+def _run_by_run(
+    runs: pd.DataFrame, x: ArrayLike, column: str, labels: tuple[str, str], profile: str
+) -> Figure:
+    """A point a run, its column against x, with the diagonal."""
+    figure, axes = plt.subplots(figsize=(4.6, 4.2))
+    x = np.asarray(x, dtype=np.float64)
     for objective, (name, colour) in METHODS.items():
-        of_it = early["objective"] == objective
-        if not of_it.any():
-            continue
-        axes.scatter(early[column][of_it], late[column][of_it], s=14, color=colour, label=name)
+        of_it = (runs["objective"] == objective).to_numpy()
+        if of_it.any():
+            axes.scatter(x[of_it], runs[column][of_it], s=14, color=colour, label=name)
     ends = [
         min(axes.get_xlim()[0], axes.get_ylim()[0]),
         max(axes.get_xlim()[1], axes.get_ylim()[1]),
     ]
     axes.plot(ends, ends, color=COLOURS["grey"], lw=0.8, zorder=0)
-    axes.set(xlabel=f"{label} at half the steps", ylabel=f"{label} at the end")
+    axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.legend(fontsize=8)
     return finish(
         figure, profile, source(runs), seeds=n_seeds(runs), bars="a point is a run, no bars"

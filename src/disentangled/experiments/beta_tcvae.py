@@ -2,7 +2,8 @@
 
 Figures 2, 3 and 4 of Chen et al. 2018 on dSprites. The design was chosen by the plain VAE, which
 must learn position and scale, and was not changed after the sweep had begun. It is the second
-one; what the first found stands in book/results/beta_tcvae/first_design.json.
+one; what the first found stands in book/results/beta_tcvae/first_design.json, and what an earlier
+draw of this one found, its seeds trained as a stack, in stacked_draw.json beside it.
 """
 
 from __future__ import annotations
