@@ -22,8 +22,7 @@ class Profile(NamedTuple):
 
     betas: the grid of β for β-VAE and β-TCVAE; 1 is the plain VAE.
     gammas: FactorVAE's weights; its runs are twice as long and scored at equal steps too.
-    real: the real data set on which one β-TCVAE is trained beside the re-render, or nothing;
-        real_seeds of its models show whether the re-render changes a score.
+    real: the real data set on which one β-TCVAE is trained beside the re-render, or nothing.
     """
 
     dataset: str
@@ -38,7 +37,6 @@ class Profile(NamedTuple):
     gammas: tuple[float, ...]
     n_seeds: int
     real: str
-    real_seeds: int
 
 
 SIZES: dict[str, Profile] = {
@@ -55,7 +53,6 @@ SIZES: dict[str, Profile] = {
         gammas=(9.0,),
         n_seeds=2,
         real="",
-        real_seeds=0,
     ),
     "laptop": Profile(
         dataset="dsprites_rerender_grid",
@@ -71,7 +68,6 @@ SIZES: dict[str, Profile] = {
         gammas=(5.0, 35.0),
         n_seeds=8,
         real="dsprites_grid",
-        real_seeds=4,
     ),
     # 50 epochs of 737,280 images in batches of 2,048
     "paper": Profile(
@@ -87,7 +83,6 @@ SIZES: dict[str, Profile] = {
         gammas=(1.0, 4.0, 9.0, 19.0, 39.0, 79.0),
         n_seeds=40,
         real="",
-        real_seeds=0,
     ),
 }
 
@@ -97,12 +92,12 @@ def settings(profile: str) -> list[Setting]:
     sizes = SIZES[profile]
 
     def setting(
-        objective: str, weights: dict[str, float | str], *, longer: int = 1, on_real: bool = False
+        objective: str, weights: dict[str, float | str], *, longer: int = 1, dataset: str = ""
     ) -> Setting:
         run = Run(
             experiment="beta_tcvae",
             profile=profile,
-            dataset=sizes.real if on_real else sizes.dataset,
+            dataset=dataset or sizes.dataset,
             size=sizes.size,
             pixel_area=sizes.pixel_area,
             objective=objective,
@@ -114,13 +109,12 @@ def settings(profile: str) -> list[Setting]:
             learning_rate=sizes.learning_rate,
         )
         milestones = (sizes.steps // 2,) if longer == 1 else (sizes.steps,)
-        seeds = range(sizes.real_seeds if on_real else sizes.n_seeds)
-        return Setting(run, tuple(seeds), milestones)
+        return Setting(run, tuple(range(sizes.n_seeds)), milestones)
 
     grid = [setting("vae", {})]
     grid += [setting("beta_vae", {"beta": beta}) for beta in sizes.betas]
     grid += [setting("beta_tcvae", {"beta": beta}) for beta in sizes.betas]
     grid += [setting("factor_vae", {"gamma": gamma}, longer=2) for gamma in sizes.gammas]
     if sizes.real:
-        grid.append(setting("beta_tcvae", {"beta": REAL_CHECK_BETA}, on_real=True))
+        grid.append(setting("beta_tcvae", {"beta": REAL_CHECK_BETA}, dataset=sizes.real))
     return grid
