@@ -209,3 +209,21 @@ def test_reconstructions_stand_beside_their_originals():
     assert originals.dtype == decoded.dtype == np.uint8
     assert len(np.unique(originals, axis=0)) == scoring.RECONSTRUCTED
     assert np.array_equal(decoded, np.where(originals > 127, 255, 0))
+
+
+def test_scores_elsewhere_are_those_of_the_other_images(monkeypatch):
+    """Of images half as bright the grid of means is known, and so are the scores."""
+    dark = FactorData("dark", DATA.images[:] // 2, FACTORS, DATA.factor_names, DATA.factor_sizes,
+                      source="made up")  # fmt: skip
+    monkeypatch.setattr(scoring.datasets, "load", lambda name, size: {"dark": dark}[name])
+    fitted = model(1.0, 2 * math.log(SD))
+    numbers = scoring.scores_elsewhere(fitted, DATA, scoring.encoded(fitted, DATA), dataset="dark")
+    found = {n["quantity"]: n for n in numbers}
+    assert set(found) == {"elbo_elsewhere", "total_corr_elsewhere", "mig_exact_elsewhere"}
+    assert all(n["estimator"].endswith(", on dark") for n in numbers)
+    # pixels of 0, 42, 85 and 127: halves of 0, 85, 170 and 255, rounded down
+    grid = 2 * torch.tensor([0, 42, 85, 127], dtype=torch.float64) / 255 - 1
+    kl = 3 * 0.5 * (float((grid**2).mean()) + SD**2 - 1 - 2 * math.log(SD))
+    assert found["elbo_elsewhere"]["value"] == pytest.approx(-3 * math.log(2) - kl, abs=1e-5)
+    assert found["total_corr_elsewhere"]["value"] == pytest.approx(0, abs=1e-3)
+    assert found["mig_exact_elsewhere"]["value"] == pytest.approx(1, abs=1e-3)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from disentangled import data as datasets
 from disentangled import estimators, gaussian, metrics
 from disentangled.data import FactorData
 from disentangled.metrics import linear_maps
@@ -168,6 +169,27 @@ def further_scores(model: Fitted, data: FactorData, code: Encoded) -> list[Numbe
         number(step, "factor_vae_score", factor.value, estimator="majority vote", **votes),
         number(step, "gaussian_tc", of_mean, estimator=fitted, code="mean"),
         number(step, "gaussian_tc", of_sample, estimator=fitted, code="sample"),
+    ]
+
+
+def scores_elsewhere(
+    model: Fitted, data: FactorData, code: Encoded, *, dataset: str
+) -> list[Number]:
+    """ELBO, total correlation and Chen's MIG of the model on another data set's images.
+
+    The images keep their order and the noise its seed, so that the difference from the scores on
+    the data that the model was trained on is due to the images alone. The quantities carry
+    "_elsewhere", the estimators the data set's name.
+    """
+    other = datasets.load(dataset, size=model.run.size).to(data.device)
+    return [
+        score
+        | {
+            "quantity": f"{score['quantity']}_elsewhere",
+            "estimator": f"{score['estimator']}, on {other.name}",
+        }
+        for score in main_scores(model, other, encoded(model, other))
+        if score["quantity"] in ("elbo", "total_corr", "mig_exact")
     ]
 
 

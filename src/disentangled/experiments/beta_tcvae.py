@@ -8,8 +8,10 @@ draw of this one found, its seeds trained as a stack, in stacked_draw.json besid
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
+from disentangled import scoring
 from disentangled.experiments.setting import Setting
 from disentangled.runs import CHUNK, Run
 
@@ -22,7 +24,8 @@ class Profile(NamedTuple):
 
     betas: the grid of β for β-VAE and β-TCVAE; 1 is the plain VAE.
     gammas: FactorVAE's weights; its runs are twice as long and scored at equal steps too.
-    real: the real data set on which one β-TCVAE is trained beside the re-render, or nothing.
+    real: the real data set on which one β-TCVAE is trained beside the re-render, or nothing;
+        those models are scored on the re-render too.
     """
 
     dataset: str
@@ -109,7 +112,8 @@ def settings(profile: str) -> list[Setting]:
             learning_rate=sizes.learning_rate,
         )
         milestones = (sizes.steps // 2,) if longer == 1 else (sizes.steps,)
-        return Setting(run, tuple(range(sizes.n_seeds)), milestones)
+        elsewhere = (partial(scoring.scores_elsewhere, dataset=sizes.dataset),) if dataset else ()
+        return Setting(run, tuple(range(sizes.n_seeds)), milestones, elsewhere)
 
     grid = [setting("vae", {})]
     grid += [setting("beta_vae", {"beta": beta}) for beta in sizes.betas]
