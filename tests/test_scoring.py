@@ -227,3 +227,13 @@ def test_scores_elsewhere_are_those_of_the_other_images(monkeypatch):
     assert found["elbo_elsewhere"]["value"] == pytest.approx(-3 * math.log(2) - kl, abs=1e-5)
     assert found["total_corr_elsewhere"]["value"] == pytest.approx(0, abs=1e-3)
     assert found["mig_exact_elsewhere"]["value"] == pytest.approx(1, abs=1e-3)
+
+
+def test_scores_elsewhere_need_the_same_factors(monkeypatch):
+    turned = FactorData("turned", DATA.images[:], FACTORS.flip(0), DATA.factor_names,
+                        DATA.factor_sizes, source="made up")  # fmt: skip
+    monkeypatch.setattr(scoring.datasets, "load", lambda name, size: turned)
+    fitted = model(1.0, 2 * math.log(SD))
+    code = scoring.encoded(fitted, DATA)
+    with pytest.raises(ValueError, match="turned must list the factors of pixels image by image"):
+        scoring.scores_elsewhere(fitted, DATA, code, dataset="turned")

@@ -177,11 +177,19 @@ def scores_elsewhere(
 ) -> list[Number]:
     """ELBO, total correlation and Chen's MIG of the model on another data set's images.
 
-    The images keep their order and the noise its seed, so that the difference from the scores on
-    the data that the model was trained on is due to the images alone. The quantities carry
+    Both data sets list the same factors in the same order, and the noise keeps its seed, so that
+    the difference from the scores on `data` is due to the images alone. The quantities carry
     "_elsewhere", the estimators the data set's name.
+
+    Raises:
+        ValueError: the data sets differ in their factors.
     """
     other = datasets.load(dataset, size=model.run.size).to(data.device)
+    if not torch.equal(other.factors, data.factors):
+        raise ValueError(
+            f"{other.name} must list the factors of {data.name} image by image, and does not; "
+            "score on a data set made from the same grid"
+        )
     return [
         score
         | {
