@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 import speed
 
-from disentangled import claims, figures, sweeps
+from disentangled import claims, sweeps, tables
 from disentangled.experiments import EXPERIMENTS
+from disentangled.figures import over_seeds
 
 PAPERS = {
     "C": "Chen et al. 2018, β-TCVAE",
@@ -107,14 +108,14 @@ def rows_page() -> str:
         if rows.empty:
             parts += [f"No rows yet under the profile {PUBLISHED}."]
             continue
-        runs = figures.per_run(rows)
+        runs = tables.per_run(rows)
         parts += [
             f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers. "
             f"{{download}}`All of them as CSV <_generated/rows_{experiment}.csv>`."
         ]
-        for objective in sorted(runs["objective"].unique(), key=list(figures.METHODS).index):
+        for objective in sorted(runs["objective"].unique(), key=list(over_seeds.METHODS).index):
             of_it = runs[runs["last"] & (runs["objective"] == objective)]
-            title, _ = figures.METHODS[objective]
+            title, _ = over_seeds.METHODS[objective]
             parts += [f"({anchor(experiment, objective)})=", f"### {title}"]
             parts += [rows_table(of_it, experiment)]
     return "\n\n".join(parts) + "\n"

@@ -16,10 +16,9 @@ DISTRIBUTIONS = {"PIL": "pillow", "myst_nb": "jupyter-book", "sklearn": "scikit-
 
 
 def listed():
-    """Modules of the package in the order of the list in CONTRIBUTING.md."""
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    section = text.split("## The package\n")[1].split("\n## ")[0]
-    return re.findall(r"^    (\w+) ", section, flags=re.M)
+    """Modules of the package in the order of the list in its docstring."""
+    docstring = ast.get_docstring(ast.parse((SRC / "__init__.py").read_text("utf-8")))
+    return re.findall(r"^    (\w+) ", docstring, flags=re.M)
 
 
 def unit(path):

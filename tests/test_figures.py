@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from disentangled import baselines, figures, store
+from disentangled import baselines, store, tables
+from disentangled.figures import over_seeds
 
 
 def rows_of(objective, weights, seed, values, step=100, source="re-render"):
@@ -34,7 +35,7 @@ def runs():
         rows += rows_of("vae", {}, seed, {"elbo": -10.0 - seed, "mig_exact": 0.2 + 0.01 * seed})
         rows += rows_of("beta_vae", {"beta": 4.0}, seed, {"elbo": -20.0, "mig_exact": 0.3})
         rows += rows_of("beta_tcvae", {"beta": 4.0}, seed, {"elbo": -15.0, "mig_exact": 0.5})
-    yield figures.per_run(pd.DataFrame(rows))
+    yield tables.per_run(pd.DataFrame(rows))
     plt.close("all")
 
 
@@ -42,7 +43,7 @@ def test_a_run_and_step_is_a_line_with_its_weight(runs):
     assert len(runs) == 16
     assert set(runs.loc[runs["objective"] == "vae", "weight"]) == {1.0}
     assert set(runs.loc[runs["objective"] == "beta_vae", "weight"]) == {4.0}
-    assert len(figures.settled(runs)) == 12
+    assert len(tables.settled(runs)) == 12
 
 
 def test_quantities_by_code_and_factors_have_names_of_their_own():
@@ -51,7 +52,7 @@ def test_quantities_by_code_and_factors_have_names_of_their_own():
     rows += [rows[0] | {"quantity": "gaussian_tc", "code": "sample", "value": 2.0}]
     rows += [rows[0] | {"quantity": "mig", "factors": "shape scale", "value": 3.0}]
     rows += [rows[0] | {"quantity": "mig", "factors": "scale", "value": 4.0}]
-    line = figures.per_run(pd.DataFrame(rows)).iloc[0]
+    line = tables.per_run(pd.DataFrame(rows)).iloc[0]
     names = ["gaussian_tc_mean", "gaussian_tc_sample", "mig_with_shape", "mig"]
     assert list(line[names]) == [1.0, 2.0, 3.0, 4.0]
 
@@ -59,11 +60,11 @@ def test_quantities_by_code_and_factors_have_names_of_their_own():
 def test_a_run_says_how_its_noise_is_correlated():
     rows = rows_of("vae", {}, 0, {"elbo": -1.0}) + rows_of("vae", {}, 1, {"elbo": -1.0})
     rows[1]["noise"] = "equicorrelated 0.9"
-    assert list(figures.per_run(pd.DataFrame(rows))["sigma"]) == [0.0, 0.9]
+    assert list(tables.per_run(pd.DataFrame(rows))["sigma"]) == [0.0, 0.9]
 
 
 def test_convergence_pairs_a_run_with_itself_and_names_what_is_there(runs):
-    axes = figures.convergence(runs, "mig_exact", "MIG", profile="laptop").axes[0]
+    axes = over_seeds.convergence(runs, "mig_exact", "MIG", profile="laptop").axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["VAE"]
     (points,) = (c.get_offsets() for c in axes.collections)
     expected = [[0.1, 0.2 + 0.01 * seed] for seed in range(4)]
@@ -71,9 +72,9 @@ def test_convergence_pairs_a_run_with_itself_and_names_what_is_there(runs):
 
 
 def test_a_run_is_paired_with_itself_in_an_earlier_draw(runs):
-    last = figures.settled(runs)
+    last = tables.settled(runs)
     before = {name: 0.01 * i for i, name in enumerate(last["run_id"]) if "beta_vae" in name}
-    axes = figures.redrawn(last, before, "mig_exact", "MIG", profile="laptop").axes[0]
+    axes = over_seeds.redrawn(last, before, "mig_exact", "MIG", profile="laptop").axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["β-VAE"]
     (points,) = (c.get_offsets() for c in axes.collections)
     np.testing.assert_allclose(points, [[x, 0.3] for x in before.values()])
@@ -82,7 +83,7 @@ def test_a_run_is_paired_with_itself_in_an_earlier_draw(runs):
 def test_violins_show_median_quartiles_and_adjacent_values():
     values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 20.0])
     figure, axes = plt.subplots()
-    figures.violins({"a": (values, "red"), "flat": (np.ones(4), "blue")}, "score", axes)
+    over_seeds.violins({"a": (values, "red"), "flat": (np.ones(4), "blue")}, "score", axes)
     lines = [c for c in axes.collections if hasattr(c, "get_segments")]
     spans = [tuple(line.get_segments()[0][:, 1]) for line in lines]
     # quartiles 2 and 6: 20 lies beyond 6 + 1.5 * 4
@@ -101,16 +102,16 @@ def test_violins_show_median_quartiles_and_adjacent_values():
 
 def test_a_run_that_stopped_is_not_settled():
     rows = rows_of("vae", {}, 0, {"elbo": -1.0}) + rows_of("vae", {}, 1, {"stopped": 50.0})
-    assert list(figures.settled(figures.per_run(pd.DataFrame(rows)))["seed"]) == [0]
+    assert list(tables.settled(tables.per_run(pd.DataFrame(rows)))["seed"]) == [0]
 
 
 def test_the_plain_vae_is_the_setting_of_weight_one(runs):
-    last = figures.settled(runs)
-    assert figures.weights_of(last, "beta_tcvae") == [1.0, 4.0]
+    last = tables.settled(runs)
+    assert tables.weights_of(last, "beta_tcvae") == [1.0, 4.0]
     np.testing.assert_allclose(
-        figures.seeds(last, "beta_tcvae", 1.0, "mig_exact"), [0.2, 0.21, 0.22, 0.23]
+        tables.seeds(last, "beta_tcvae", 1.0, "mig_exact"), [0.2, 0.21, 0.22, 0.23]
     )
-    both = figures.seeds(last, "beta_vae", 4.0, "elbo", "mig_exact")
+    both = tables.seeds(last, "beta_vae", 4.0, "elbo", "mig_exact")
     np.testing.assert_allclose(both, [[-20.0, 0.3]] * 4)
 
 
@@ -118,36 +119,36 @@ def test_interval_is_students():
     values = np.array([1.0, 2.0, 3.0, 4.0])
     # t quantile 0.95 at 3 degrees of freedom, from a table: 2.353
     expected = 2.353363 * values.std(ddof=1) / 2
-    assert figures.interval(values) == pytest.approx(expected, rel=1e-6)
-    assert figures.interval(values[:1]) == 0.0
+    assert tables.interval(values) == pytest.approx(expected, rel=1e-6)
+    assert tables.interval(values[:1]) == 0.0
 
 
 def test_height_between_two_lines():
     rising = np.array([[0.0, 0.0], [4.0, 4.0]])
     flat = np.array([[6.0, 1.0], [1.0, 1.0]])  # in any order
     # common range 1 to 4, mean of x - 1 over it
-    assert figures.height_at_equal_abscissa(rising, flat) == pytest.approx(1.5)
-    assert figures.height_at_equal_abscissa(flat, rising) == pytest.approx(-1.5)
+    assert tables.height_at_equal_abscissa(rising, flat) == pytest.approx(1.5)
+    assert tables.height_at_equal_abscissa(flat, rising) == pytest.approx(-1.5)
 
 
 def test_height_of_curves_that_do_not_meet_is_nan():
     one, other = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[2.0, 0.0], [3.0, 0.0]])
-    assert math.isnan(figures.height_at_equal_abscissa(one, other))
+    assert math.isnan(tables.height_at_equal_abscissa(one, other))
 
 
 def test_curves_show_every_weight_and_the_caption_line(runs):
-    figure = figures.curves(
-        figures.settled(runs), "elbo", "mig_exact", ("ELBO", "MIG"), profile="laptop"
+    figure = over_seeds.curves(
+        tables.settled(runs), "elbo", "mig_exact", ("ELBO", "MIG"), profile="laptop"
     )
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["1", "4", "1", "4"]
     assert figure.get_supxlabel() == (
-        "profile laptop · toy (re-render) · 4 seeds · " + figures.BARS
+        "profile laptop · toy (re-render) · 4 seeds · " + over_seeds.BARS
     )
 
 
 def test_median_seed_is_the_one_in_the_middle(runs):
-    line = figures.median_seed(figures.settled(runs), "vae", 1.0, "mig_exact")
+    line = tables.median_seed(tables.settled(runs), "vae", 1.0, "mig_exact")
     assert line["seed"] == 2
 
 

@@ -1,1 +1,48 @@
-"""Disentangled representation learning: objectives, estimators, metrics, and their checks."""
+"""Disentangled representation learning: objectives, estimators, metrics, and their checks.
+
+Modules import only from those above them in this list.
+
+What flows
+
+    progress       lines with rate and time left, on the terminal and never in a page
+    types          Batch, Code, Loss, LogQ, Score: named tuples that pass through vmap
+
+Theory, exact
+
+    information    entropies, mutual information, total correlation of discrete joint tables
+    gaussian       the same in closed form for Gaussians; densities, divergences, correlated noise
+
+Pure pieces
+
+    data           FactorData, one module a data set, and the renderer that draws the twins
+    nets           encoders, decoders and critics, as the papers' tables print them
+    estimators     q(z) from a minibatch, over the whole set, by a density ratio; parts of the KL
+    objectives     pure functions to a Loss; OBJECTIVES, the registry of recipes
+    metrics        one module a score; METRICS; they never see a network
+
+Training many seeds
+
+    runs           what is declared of a training run, and the id that follows from it
+    hardware       which device, precision and grouping of seeds
+    store          rows, weights and checkpoints on disk, atomic
+    stacks         many seeds side by side: parameters, optimisers, random streams
+    training       fit(run, seeds): stacks that fit the hardware, milestones, checkpoints
+    scoring        a fitted model to the numbers of its row
+    experiments    declarations: what varies, on what, judged how, for which figure; profiles
+    workers        the stacks of a setting: claim, train, score, write their rows
+    sweeps         rows(...) reads, complete(...) trains what is missing
+
+Evidence
+
+    tables         rows to tables, a line a run and step
+    comparisons    tests on rows: effect, interval, verdict
+    records        what chapters found, one file a chapter
+    claims         statements and claims, their checks and verdicts, the ledger
+
+Pages
+
+    figures        their look, single models, many seeds, sliders, and a module a chapter
+    baselines      scores without learning, and numbers that others published
+    chapter        the first line of every chapter
+    __main__       lists what there is
+"""

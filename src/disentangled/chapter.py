@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from disentangled import plotting
 from disentangled.claims import Chapter
+from disentangled.figures import style
 
 PROFILES = ("smoke", "laptop", "paper")
 
@@ -46,7 +46,7 @@ def start(
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
     namespace[_STARTED] = True
-    plotting.use_style()
+    style.use_style()
     pd.set_option("display.max_colwidth", None)  # evidence is a sentence
     return Chapter(name, profile)
 

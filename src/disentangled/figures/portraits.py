@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from disentangled import store
-from disentangled.plotting import PARTS, finish
+from disentangled.figures.style import PARTS, finish
 from disentangled.scoring import TRAVERSAL
 
 TRAVERSED_AXES = 6

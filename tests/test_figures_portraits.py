@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from disentangled import portraits, store
+from disentangled import store
+from disentangled.figures import portraits
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from disentangled import plotting
+from disentangled.figures import style
 
 
 @pytest.fixture
 def figure():
     with plt.rc_context():
-        plotting.use_style()
+        style.use_style()
         figure, axes = plt.subplots(figsize=(3, 2))
         _ = axes.plot([0, 1], [0, 1])
         yield figure
@@ -23,24 +23,24 @@ def figure():
 
 
 def test_the_caption_says_profile_source_seeds_and_bars():
-    line = plotting.caption("laptop", "re-render", seeds=8, bars="90 % intervals")
+    line = style.caption("laptop", "re-render", seeds=8, bars="90 % intervals")
     assert line == "profile laptop · re-render · 8 seeds · 90 % intervals"
-    assert plotting.caption("paper", "closed form") == "profile paper · closed form"
+    assert style.caption("paper", "closed form") == "profile paper · closed form"
 
 
 def test_seeds_without_a_word_on_the_bars_are_refused():
     with pytest.raises(ValueError, match="what the bars"):
-        plotting.caption("laptop", "re-render", seeds=8)
+        style.caption("laptop", "re-render", seeds=8)
 
 
 @pytest.mark.parametrize(("profile", "marked"), [("smoke", True), ("laptop", False)])
 def test_only_smoke_figures_carry_a_watermark(figure, profile, marked):
-    plotting.finish(figure, profile, "closed form")
+    style.finish(figure, profile, "closed form")
     assert ("smoke" in [text.get_text() for text in figure.texts]) is marked
 
 
 def test_a_packed_picture_is_opaque_white_and_of_few_colours(figure):
-    picture = Image.open(io.BytesIO(plotting.png(figure)))
+    picture = Image.open(io.BytesIO(style.png(figure)))
     assert picture.format == "PNG"
     assert picture.size == (300, 200)
     assert len(picture.getcolors()) <= 64
@@ -51,13 +51,13 @@ def test_a_packed_picture_is_opaque_white_and_of_few_colours(figure):
 
 def test_a_heatmap_writes_its_numbers(figure):
     axes = figure.axes[0]
-    plotting.heatmap(axes, np.eye(2), ["a", "b"], ["c", "d"], top=1.0)
+    style.heatmap(axes, np.eye(2), ["a", "b"], ["c", "d"], top=1.0)
     assert [text.get_text() for text in axes.texts] == ["1.00", "0.00", "0.00", "1.00"]
 
 
 def test_a_grid_of_images_names_its_rows_and_leaves_gaps_blank():
     grey = np.array([0, 51, 255], np.uint8).reshape(3, 1, 1, 1).repeat(4, 2).repeat(4, 3)
-    drawn = plotting.image_grid(
+    drawn = style.image_grid(
         {"grey": grey, "colour": np.full((2, 3, 2, 2), 0.5)}, columns=["a", "b", "c"]
     )
     panels = np.array(drawn.axes).reshape(2, 3)

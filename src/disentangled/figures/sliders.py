@@ -16,7 +16,7 @@ from ipywidgets import HTML, FloatSlider, IntSlider, Layout, Stack, VBox, jslink
 from matplotlib.figure import Figure
 
 from disentangled.claims import Chapter
-from disentangled.plotting import png
+from disentangled.figures.style import png
 
 MAX_FRAMES = 64
 MAX_BYTES = 1_000_000

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from ipywidgets import Widget
 
-from disentangled import widgets
 from disentangled.claims import Chapter
+from disentangled.figures import sliders
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def linked(source, target):
 
 
 def test_a_slider_is_linked_to_a_stack_of_pictures(page):
-    box = widgets.slider(page, "s", [1, 2, 3], dot, label=r"\(\beta\)", alt=said, start=1)
+    box = sliders.slider(page, "s", [1, 2, 3], dot, label=r"\(\beta\)", alt=said, start=1)
     handle, stack = box.children
     assert (handle.value, handle.min, handle.max) == (1, 0, 2)
     assert stack.selected_index == 1
@@ -51,7 +51,7 @@ def test_a_slider_is_linked_to_a_stack_of_pictures(page):
 
 
 def test_a_frame_is_a_png_with_its_value_in_words(page):
-    box = widgets.slider(page, "s", [1, 2], dot, label="s", alt=said)
+    box = sliders.slider(page, "s", [1, 2], dot, label="s", alt=said)
     tag = box.children[1].children[0].value
     assert html.unescape(re.search('alt="([^"]*)"', tag)[1]) == "dot at (1,) < 9"
     data = base64.b64decode(re.search('base64,([^"]*)"', tag)[1])
@@ -59,7 +59,7 @@ def test_a_frame_is_a_png_with_its_value_in_words(page):
 
 
 def test_two_sliders_choose_row_and_column(page):
-    box = widgets.two_sliders(
+    box = sliders.two_sliders(
         page, "s", [1, 2], [3, 4, 5], dot, labels=("a", "b"), alt=said, start=(1, 2)
     )
     upper, lower, outer = box.children
@@ -75,20 +75,20 @@ def test_two_sliders_choose_row_and_column(page):
 
 def test_too_many_frames_are_refused_before_any_is_drawn(page):
     with pytest.raises(ValueError, match=r"brings chapter x to 65 frames .* 64 frames and 1 MB"):
-        widgets.slider(page, "s", range(65), lambda v: pytest.fail("drawn"), label="", alt=str)
+        sliders.slider(page, "s", range(65), lambda v: pytest.fail("drawn"), label="", alt=str)
 
 
 def test_the_limits_are_those_of_the_whole_page(page):
     for _ in range(2):  # running a cell again counts once
-        _ = widgets.slider(page, "one", [1, 2], dot, label="", alt=said)
+        _ = sliders.slider(page, "one", [1, 2], dot, label="", alt=said)
     with pytest.raises(ValueError, match="'two' brings chapter x to 65 frames"):
-        widgets.slider(page, "two", range(63), dot, label="", alt=said)
+        sliders.slider(page, "two", range(63), dot, label="", alt=said)
 
 
 def test_too_many_bytes_are_refused(page, monkeypatch):
-    monkeypatch.setattr(widgets, "MAX_BYTES", 1_000)
+    monkeypatch.setattr(sliders, "MAX_BYTES", 1_000)
     with pytest.raises(ValueError, match="smaller pictures"):
-        widgets.slider(page, "s", [1, 2], dot, label="", alt=said)
+        sliders.slider(page, "s", [1, 2], dot, label="", alt=said)
 
 
 def test_a_live_slider_draws_the_value_it_is_moved_to():
@@ -98,7 +98,7 @@ def test_a_live_slider_draws_the_value_it_is_moved_to():
         drawn.append(value)
         return dot(value)
 
-    box = widgets.live(draw, 1.0, 20.0, label="b", alt=said, start=2.0)
+    box = sliders.live(draw, 1.0, 20.0, label="b", alt=said, start=2.0)
     handle, picture = box.children
     before = picture.value
     handle.value = 7.5
@@ -109,4 +109,4 @@ def test_a_live_slider_draws_the_value_it_is_moved_to():
 
 def test_a_live_slider_starts_within_its_range():
     with pytest.raises(ValueError, match=r"start must be from 1.0 to 2.0, got 3.0"):
-        widgets.live(dot, 1.0, 2.0, label="b", alt=said, start=3.0)
+        sliders.live(dot, 1.0, 2.0, label="b", alt=said, start=3.0)

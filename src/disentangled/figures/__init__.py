@@ -1,0 +1,1 @@
+"""Figures: their look, single models, many seeds, sliders, and a module a chapter."""
