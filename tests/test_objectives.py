@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from disentangled import gaussian, nets, objectives
-from disentangled.objectives import OBJECTIVES, Draw
-from disentangled.objectives.recipes import encode
+from disentangled.objectives import OBJECTIVES
+from disentangled.objectives.games import encode
 from disentangled.types import Code
 
 N_DATA = 1000
@@ -204,9 +204,15 @@ def test_a_players_loss_reaches_the_nets_it_moves_and_what_it_hears_is_detached(
         "critic": nets.CRITICS["critic_256"](2),
     }
     x, noise = torch.rand(8, 1, 4, 4), torch.randn(8, 2)
-    draw = Draw(x, noise, torch.rand(8, 1, 4, 4), torch.randn(8, 2), torch.rand(8, 2).argsort(0))
+    draw = {
+        "x": x,
+        "noise": noise,
+        "x_other": torch.rand(8, 1, 4, 4),
+        "noise_other": torch.randn(8, 2),
+        "order": torch.rand(8, 2).argsort(0),
+    }
     heard = {}
-    for player in recipe.players:
+    for player in recipe.players():
         loss, said = player.loss(built, draw, heard, n_data=100, **recipe.weights)
         for name in player.nets:
             gradients = torch.autograd.grad(
@@ -215,7 +221,7 @@ def test_a_players_loss_reaches_the_nets_it_moves_and_what_it_hears_is_detached(
             assert all(float(g.abs().sum()) > 0 for g in gradients)
         assert not any(tensor.requires_grad for tensor in said.values())
         heard |= said
-    if "critic" in [p.name for p in recipe.players]:
+    if "critic" in recipe.nets:
         outside = torch.autograd.grad(
             loss.total, list(built["encoder"].parameters()), allow_unused=True
         )

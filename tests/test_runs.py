@@ -25,7 +25,7 @@ def test_an_id_changes_with_every_declared_setting(name):
 
 
 def test_every_setting_is_tried_above():
-    assert set(CHANGES) | {"critic"} == set(Run.__dataclass_fields__)
+    assert set(CHANGES) | {"critic", "nets", "steps_after"} == set(Run.__dataclass_fields__)
     critics = [tiny.run("factor_vae", critic=name).id(0) for name in ("critic_256", "dlib_critic")]
     assert len(set(critics)) == 2
 
@@ -38,9 +38,8 @@ def test_an_id_changes_with_the_seed_and_the_versions(monkeypatch):
     ids.add(run.id(0))
     monkeypatch.setitem(NETS, "mlp_64", NETS["mlp_64"]._replace(method_version=2))
     ids.add(run.id(0))
-    monkeypatch.setattr("disentangled.runs.SCORES_VERSION", 2)
-    ids.add(run.id(0))
-    assert len(ids) == 6
+    assert len(ids) == 5
+    assert run.declared()["method_versions"]["scores"] == 1  # for ever: scores have their own
 
 
 def test_an_id_does_not_depend_on_how_a_setting_is_written():
@@ -75,6 +74,30 @@ def test_independent_noise_is_not_mentioned():
     assert correlated.noise_covariance().tolist() == [pytest.approx(row) for row in expected]
 
 
+def test_nets_by_role_are_mentioned_where_they_are_not_the_shorthand(monkeypatch):
+    plain = tiny.run("factor_vae")
+    spelled = tiny.run("factor_vae", nets={"encoder": "mlp_64", "critic": "critic_256"})
+    assert spelled.id(0) == plain.id(0)
+    assert "nets" not in plain.declared()
+    other = tiny.run("factor_vae", nets={"decoder": "mlp_256"})
+    assert other.id(0) != plain.id(0)
+    assert other.declared()["nets"] == {"decoder": "mlp_256"}
+    assert other.roles() == {"encoder": "mlp_64", "decoder": "mlp_256", "critic": "critic_256"}
+    monkeypatch.setitem(NETS, "mlp_256", NETS["mlp_256"]._replace(method_version=9))
+    assert other.id(0) != tiny.run("factor_vae", nets={"decoder": "mlp_64"}).id(0)
+    assert other.declared()["method_versions"]["nets"] == {"decoder": 9}
+
+
+def test_a_second_phase_is_mentioned_where_there_is_one(monkeypatch):
+    recipe = OBJECTIVES["vae"]
+    monkeypatch.setitem(OBJECTIVES, "twice", recipe._replace(after=recipe.rounds))
+    run = tiny.run("twice", steps_after=50)
+    assert run.declared()["steps_after"] == 50
+    assert run.all_steps() == 150
+    assert "steps_after" not in tiny.run().declared()
+    assert tiny.run().all_steps() == 100
+
+
 @pytest.mark.parametrize("sigma", [-0.5, 1.0, 1.5, float("nan")])
 def test_a_correlation_without_a_density_is_an_error(sigma):
     with pytest.raises(ValueError, match=r"between -0.5 and 1, both excluded, for 3 axes, got"):
@@ -97,6 +120,12 @@ def test_weights_that_are_not_given_are_the_recipes():
         ({"objective": "gan"}, r"unknown objective 'gan'; choose one of beta_tcvae, .*, vae"),
         ({"net": "resnet"}, r"unknown net 'resnet'; choose one of burgess_conv, .*mlp_64"),
         ({"objective": "factor_vae", "critic": "x"}, r"unknown critic 'x'; .*kim_mnih_critic"),
+        ({"net": ""}, r"vae needs a net for its encoder; give nets={'encoder': ...}, one of bur"),
+        ({"objective": "factor_vae"}, "factor_vae needs a net for its critic"),
+        ({"nets": {"critic": "critic_256"}}, "vae has no net critic; its nets are encoder, dec"),
+        ({"nets": {"encoder": "critic_256"}}, "unknown encoder 'critic_256'; choose one of"),
+        ({"steps_after": 25}, "steps_after must be a multiple of 50, got 25"),
+        ({"steps_after": 50}, "vae has no second phase, got steps_after=50"),
         ({"critic": "critic_256"}, "vae has no critic, got 'critic_256'"),
         ({"weights": {"beta": 1}}, "unknown weight of vae 'beta'"),
         ({"objective": "beta_tcvae", "weights": {"delta": 1}}, r"one of alpha, beta, gamma, sch"),

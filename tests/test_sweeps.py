@@ -15,9 +15,8 @@ import pytest
 import tiny
 import torch
 
+from disentangled import costs, experiments, progress, scoring, stacks, store, sweeps, workers
 from disentangled import data as datasets
-from disentangled import experiments, progress, scoring, stacks, store, sweeps, workers
-from disentangled import hardware as machines
 from disentangled.experiments import Setting
 
 SCRIPT = Path(tiny.__file__)
@@ -291,7 +290,7 @@ def test_a_stack_is_claimed_as_a_whole(home, monkeypatch):
 def test_seeds_that_train_in_turn_are_claimed_one_by_one(home, monkeypatch):
     setting = one(seeds=(0, 1, 2))
     only(monkeypatch, setting)
-    monkeypatch.setattr(machines, "IN_TURN_ON_CPU", 0)
+    monkeypatch.setattr(costs, "IN_TURN_ON_CPU", 0)
     with store.claimed(home / f"{setting.run.id(1)}.json") as got:
         assert got
         assert workers.train(setting, tiny.images(), tiny.CPU)
@@ -300,15 +299,15 @@ def test_seeds_that_train_in_turn_are_claimed_one_by_one(home, monkeypatch):
 
 def test_cost_and_its_statement(home, monkeypatch):
     only(monkeypatch, one(seeds=(0, 1)), one(steps=150, learning_rate=1e-2))
-    each = machines.flops_per_step(tiny.run(), (1, 4, 4))
+    each = costs.dry_step(tiny.run(), (1, 4, 4)).flops
     assert sweeps.cost("tiny", "smoke") == (2, 3, each * (2 * 50 + 150))
     assert sweeps.flops("tiny", "smoke") == each * 250
     # the costliest first: what is left for the end is small
     assert [s.run.steps for s in sweeps.missing("tiny", "smoke")] == [150, 50]
-    monkeypatch.setattr(machines, "training_rate", lambda device: each * 250 / 7200)
+    monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 7200)
     assert "3 runs of 2 settings are missing" in sweeps.statement("tiny", "smoke")
     assert "about 2.0 hours on this" in sweeps.statement("tiny", "smoke")
-    monkeypatch.setattr(machines, "training_rate", lambda device: each * 250 / 300)
+    monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 300)
     assert "about 5 minutes on this" in sweeps.statement("tiny", "smoke")
     sweeps.work("tiny", "smoke", tiny.CPU)
     assert sweeps.statement("tiny", "smoke") == "tiny, smoke: nothing is missing"
@@ -339,7 +338,7 @@ def test_seeds_of_one_setting_that_train_in_turn_occupy_two_processes(home, monk
     monkeypatch.setattr(sweeps, "_work_apart", lambda *about: asked.append(about[-1]))
     monkeypatch.setattr(sweeps, "work", lambda *about: asked.append(1))
     sweeps.complete("tiny", "smoke", workers=2)
-    monkeypatch.setattr(machines, "IN_TURN_ON_CPU", 0)
+    monkeypatch.setattr(costs, "IN_TURN_ON_CPU", 0)
     sweeps.complete("tiny", "smoke", workers=2)
     sweeps.complete("tiny", "smoke", workers=9)
     assert asked == [1, 2, 3]

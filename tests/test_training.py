@@ -15,9 +15,10 @@ from disentangled import gaussian, objectives, stacks, training
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.nets import NETS
-from disentangled.objectives import OBJECTIVES, Recipe
+from disentangled.objectives import OBJECTIVES, ORDER, Recipe, one_player
 from disentangled.runs import CHUNK
-from disentangled.stacks import Stack, Stream
+from disentangled.stacks import Stack
+from disentangled.streams import Stream, derived
 from disentangled.training import fit, trajectory
 
 DATA = tiny.images()
@@ -95,13 +96,13 @@ def permuted(z, order):
     return torch.stack([z[order[:, j], j] for j in range(z.shape[1])], 1)
 
 
-def vae(plain, x, noise, x_other, noise_other, order):
+def vae(plain, x, noise):
     plain.optimiser.zero_grad()
     sum(plain.elbo(x, *plain.encode(x, noise))).backward()
     plain.optimiser.step()
 
 
-def beta_tcvae(plain, x, noise, x_other, noise_other, order):
+def beta_tcvae(plain, x, noise):
     """Chen et al.'s eq. 4 at β = 6 with eq. 3: q(z) ≈ Σ q(z | x_k) / NB over the batch."""
     z, mean, logvar = plain.encode(x, noise)
     distortion, _ = plain.elbo(x, z, mean, logvar)
@@ -137,7 +138,7 @@ def factor_vae(plain, x, noise, x_other, noise_other, order):
     plain.critics.step()
 
 
-def factor_vae_dlib(plain, x, noise, x_other, noise_other, order):
+def factor_vae_dlib(plain, x, noise, order):
     """The library's: one batch, both losses at the same weights, clipped probabilities."""
     z, mean, logvar = plain.encode(x, noise)
     scores = plain.critic(z)
@@ -173,10 +174,12 @@ def test_a_stack_equals_a_plain_loop(step, n_steps):
         start = plain.vector(nets)
         for t in range(n_steps):
             if t % CHUNK == 0:
-                index, noise, index_other, noise_other, order = stream.chunk()
-            now = t % CHUNK
-            step(plain, DATA.pixels(index[now]), noise[now],
-                 DATA.pixels(index_other[now]), noise_other[now], order[now])  # fmt: skip
+                drawn = stream.chunk()
+            now = {name: values[t % CHUNK] for name, values in drawn.items()}
+            pixels = {name: DATA.pixels(now[name]) for name in ("x", "x_other") if name in now}
+            # keys to ranks by the plain definition: who is smallest, second smallest, ...
+            order = {"order": now["order"].sort(dim=0).indices} if "order" in now else {}
+            step(plain, **now | pixels | order)
         end = plain.vector(nets)
         assert float((end - start).abs().mean()) > 0.001
         torch.testing.assert_close(parameters(fitted, seed), end, rtol=0, atol=5e-5)
@@ -192,10 +195,11 @@ def test_two_batches_and_turns_matter():
 def test_batches_are_drawn_with_replacement_and_reproducibly():
     run = tiny.run("factor_vae", batch=64)
     first, again, other = (Stream(run, seed, DATA).chunk() for seed in (5, 5, 6))
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
-    index, _, index_other, _, order = first
-    distinct = torch.tensor([len(batch.unique()) for batch in [*index, *index_other]]).double()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not any(torch.equal(first[name], other[name]) for name in first)
+    order = torch.stack([ORDER.read(DATA, keys) for keys in first["order"]])
+    batches = [*first["x"], *first["x_other"]]
+    distinct = torch.tensor([len(batch.unique()) for batch in batches]).double()
     # Of 64 images drawn 64 times 64 (1 - (1 - 1/64)^64) = 40.6 are seen, give or take 2.5.
     assert float(distinct.mean()) == pytest.approx(64 * (1 - (1 - 1 / 64) ** 64), abs=1.0)
     assert torch.equal(order.sort(dim=1).values[3, :, 1], torch.arange(64))
@@ -207,8 +211,8 @@ def test_correlated_noise_is_the_white_noise_turned_and_nothing_else_moves():
         Stream(tiny.run("factor_vae", noise_correlation=s, batch=2048), 0, DATA).chunk()
         for s in (0.0, 0.6)
     )
-    assert all(torch.equal(white[i], coloured[i]) for i in (0, 2, 4))
-    for part in (1, 3):
+    assert all(torch.equal(white[name], coloured[name]) for name in ("x", "x_other", "order"))
+    for part in ("noise", "noise_other"):
         root = torch.linalg.cholesky(gaussian.equicorrelated(3, 0.6)).float()
         torch.testing.assert_close(coloured[part], white[part] @ root.T)
         sample = coloured[part].flatten(0, 1).double()
@@ -218,11 +222,19 @@ def test_correlated_noise_is_the_white_noise_turned_and_nothing_else_moves():
         )
 
 
-def test_what_no_player_asks_for_is_not_drawn():
-    lengths = [part.shape[1] for part in Stream(tiny.run("vae"), 0, DATA).chunk()]
-    assert lengths == [8, 8, 0, 0, 0]
-    lengths = [part.shape[1] for part in Stream(tiny.run("factor_vae_dlib"), 0, DATA).chunk()]
-    assert lengths == [8, 8, 0, 0, 8]
+def test_inputs_are_drawn_in_the_order_of_their_declaration():
+    """What a seed means: by hand, from the same generator."""
+    run = tiny.run("factor_vae")
+    drawn, generator = Stream(run, 3, DATA).chunk(), torch.Generator()
+    generator.manual_seed(derived(3, "stream"))
+    keys = torch.rand(CHUNK, 8, 3, generator=generator)
+    index = torch.randint(64, (CHUNK * 8,), generator=generator).view(CHUNK, 8)
+    noise = torch.randn(CHUNK, 8, 3, generator=generator)
+    assert torch.equal(drawn["order"], keys)
+    assert torch.equal(drawn["x"], index)
+    assert torch.equal(drawn["noise"], noise)
+    assert list(drawn) == ["order", "x", "noise", "x_other", "noise_other"]
+    assert list(Stream(tiny.run("vae"), 0, DATA).chunk()) == ["x", "noise"]
 
 
 def on_meta(objective, net, side, chunks=0, **changes):
@@ -268,9 +280,7 @@ def test_dry_run_catches_a_tensor_on_the_cpu(monkeypatch):
         loss = objectives.vae(x, logits, code, **settings)
         return loss._replace(total=loss.total + (torch.ones(3) * code.mean).sum())
 
-    recipe = OBJECTIVES["vae"]
-    player = recipe.players[0]._replace(loss=partial(recipe.players[0].loss.func, stray))
-    monkeypatch.setitem(OBJECTIVES, "stray", Recipe((player,), {}))
+    monkeypatch.setitem(OBJECTIVES, "stray", Recipe(one_player(stray), {}))
     with pytest.raises(RuntimeError, match="device"):
         on_meta("stray", "mlp_64", 4)
 

@@ -39,7 +39,7 @@ def images(*_):
 
 def run(objective="vae", **changes):
     """A run of 100 steps."""
-    plays = objective in OBJECTIVES and OBJECTIVES[objective].permutes
+    plays = objective in OBJECTIVES and "critic" in OBJECTIVES[objective].nets
     chosen = {"experiment": "tiny", "profile": "smoke", "dataset": "tiny", "size": 4,
               "net": "mlp_64", "n_axes": 3, "batch": 8, "steps": 100, "learning_rate": 1e-3,
               "critic": "critic_256" if plays else ""}  # fmt: skip

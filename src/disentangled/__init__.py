@@ -23,9 +23,11 @@ Pure pieces
 Training many seeds
 
     runs           what is declared of a training run, and the id that follows from it
-    hardware       which device, precision and grouping of seeds
+    hardware       which device, precision and memory
     store          rows, weights and checkpoints on disk, atomic
-    stacks         many seeds side by side: parameters, optimisers, random streams
+    streams        the random inputs of a seed, from a generator of its own
+    stacks         many seeds side by side: parameters, buffers, optimisers
+    costs          operations and memory of a step, by playing it without values
     training       fit(run, seeds): stacks that fit the hardware, milestones, checkpoints
     scoring        a fitted model to the numbers of its row
     experiments    declarations: what varies, on what, judged how, for which figure; profiles

@@ -44,7 +44,12 @@ def _objectives() -> Iterator[Line]:
     for name, recipe in OBJECTIVES.items():
         weights = [f"{k}={v}" if isinstance(v, str) else f"{k}={v:g}"
                    for k, v in recipe.weights.items()]  # fmt: skip
-        yield name, " ".join(weights) or "none", "with a critic" if recipe.permutes else ""
+        yield name, " ".join(weights) or "none", _beyond_autoencoder(recipe.nets)
+
+
+def _beyond_autoencoder(roles: Sequence[str]) -> str:
+    others = [role for role in roles if role not in ("encoder", "decoder")]
+    return f"with a {', a '.join(others)}" if others else ""
 
 
 def _functions(registry: dict[str, Callable[..., Any]]) -> Iterator[Line]:

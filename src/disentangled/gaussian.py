@@ -21,6 +21,17 @@ LOG_TWO_PI = math.log(2 * math.pi)
 SINGULAR = 1e-13
 
 
+def reparametrise(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
+    """A sample of N(mean, diag(exp(logvar))) as a function of noise of unit variances.
+
+        z = mean + exp(logvar / 2) noise
+
+    All of one shape (..., D), or of shapes that broadcast. Noise that is correlated over the
+    axes gives a posterior whose correlations are the noise's.
+    """
+    return mean + torch.exp(0.5 * logvar) * noise
+
+
 def log_prob(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     """Log-density of N(mean, exp(logvar)) at z, axis by axis.
 

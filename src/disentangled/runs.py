@@ -13,16 +13,17 @@ from torch import Tensor
 
 from disentangled import gaussian
 from disentangled.estimators import SCHEMES
-from disentangled.nets import CRITICS, NETS
-from disentangled.objectives import OBJECTIVES
+from disentangled.nets import NETS, builder, names, version
+from disentangled.objectives import OBJECTIVES, Recipe
 
 CHUNK = 50
 """Steps whose random inputs are drawn at once; steps and milestones are multiples of it."""
 
-SCORES_VERSION = 1
-"""Raised by hand when a change of a metric or an estimator moves the numbers of a row."""
+FROZEN_SCORES = 1
+"""Stands in every id since scores were part of it; their versions stand in the row files now."""
 
 NO_WEIGHTS: Mapping[str, float | str] = MappingProxyType({})
+NO_NETS: Mapping[str, str] = MappingProxyType({})
 
 
 def known(kind: str, name: str, names: Mapping[str, Any]) -> None:
@@ -36,14 +37,18 @@ class Run:
     """The declared settings of a training run; all seeds of a setting share one.
 
     weights that are not given take the recipe's defaults and are part of the run's id.
+    net names the encoder and the decoder, critic the critic of a game that has one; nets names
+    the net of any role, theirs too (see `roles`).
     size is the side of the images in pixels, pixel_area the number of original pixels that each
     of them stands for (see `bernoulli_distortion`); precision is "fp32" or "bf16" (autocast).
     noise_correlation is σ of the noise's covariance (1 - σ) I + σ 11ᵀ (see
     `gaussian.equicorrelated`); 0 is the independent noise of every VAE but paper A's.
+    steps_after is the length of the second phase of a recipe that has one.
 
     Raises:
-        ValueError: an unknown name or weight, a weight of another kind, a size that is not above
-            0, steps that are no multiple of `CHUNK`, or a correlation that no density has.
+        ValueError: an unknown name or weight, a weight of another kind, a role without a net or
+            a net without a role, a size that is not above 0, steps that are no multiple of
+            `CHUNK`, or a correlation that no density has.
     """
 
     experiment: str
@@ -53,18 +58,19 @@ class Run:
     pixel_area: int = 1
     objective: str
     weights: Mapping[str, float | str] = field(default_factory=lambda: NO_WEIGHTS)
-    net: str
+    net: str = ""
     critic: str = ""
+    nets: Mapping[str, str] = field(default_factory=lambda: NO_NETS)
     n_axes: int = 10
     batch: int = 64
     steps: int
     learning_rate: float
     precision: str = "fp32"
     noise_correlation: float = 0.0
+    steps_after: int = 0
 
     def __post_init__(self) -> None:
         known("objective", self.objective, OBJECTIVES)
-        known("net", self.net, NETS)
         recipe = OBJECTIVES[self.objective]
         for name, weight in self.weights.items():
             known(f"weight of {self.objective}", name, recipe.weights)
@@ -74,10 +80,7 @@ class Run:
         weights = {**recipe.weights, **self.weights}
         weights = {k: v if isinstance(v, str) else float(v) for k, v in weights.items()}
         object.__setattr__(self, "weights", weights)
-        if recipe.permutes:
-            known("critic", self.critic, CRITICS)
-        elif self.critic:
-            raise ValueError(f"{self.objective} has no critic, got {self.critic!r}; leave it out")
+        self._check_nets(recipe)
         known("precision", self.precision, {"fp32": None, "bf16": None})
         if "scheme" in weights:
             known("scheme", str(weights["scheme"]), SCHEMES)
@@ -86,6 +89,13 @@ class Run:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.steps <= 0 or self.steps % CHUNK:
             raise ValueError(f"steps must be a positive multiple of {CHUNK}, got {self.steps}")
+        if self.steps_after < 0 or self.steps_after % CHUNK:
+            raise ValueError(f"steps_after must be a multiple of {CHUNK}, got {self.steps_after}")
+        if bool(self.steps_after) != bool(recipe.after):
+            raise ValueError(
+                f"{self.objective} has {'a' if recipe.after else 'no'} second phase, got "
+                f"steps_after={self.steps_after}"
+            )
         lowest = -1 / (self.n_axes - 1) if self.n_axes > 1 else -1.0
         if not lowest < self.noise_correlation < 1:
             raise ValueError(
@@ -93,6 +103,42 @@ class Run:
                 f"{self.n_axes} axes, got {self.noise_correlation}: elsewhere the noise has no "
                 "density"
             )
+
+    def _check_nets(self, recipe: Recipe) -> None:
+        """Name the net of every role once, and check that each can play it."""
+        if self.net:
+            known("net", self.net, NETS)
+        if self.critic and "critic" not in recipe.nets:
+            raise ValueError(f"{self.objective} has no critic, got {self.critic!r}; leave it out")
+        strange = sorted(set(self.nets) - set(recipe.nets))
+        if strange:
+            raise ValueError(
+                f"{self.objective} has no net {', '.join(strange)}; its nets are "
+                f"{', '.join(recipe.nets)}"
+            )
+        shorthand = {"encoder": self.net, "decoder": self.net, "critic": self.critic}
+        apart = {role: name for role, name in self.nets.items() if shorthand.get(role) != name}
+        object.__setattr__(self, "nets", apart)
+        for role, name in self.roles().items():
+            if not name:
+                raise ValueError(
+                    f"{self.objective} needs a net for its {role}; give nets={{{role!r}: ...}}, "
+                    f"one of {', '.join(names(role)) or 'none yet: add it to nets.PARTS'}"
+                )
+            builder(role, name)
+
+    def roles(self) -> dict[str, str]:
+        """The name of each role's net, in the order in which they are built.
+
+        That of `nets`, else `net` for the encoder and the decoder and `critic` for the critic.
+        """
+        shorthand = {"encoder": self.net, "decoder": self.net, "critic": self.critic}
+        recipe = OBJECTIVES[self.objective]
+        return {role: self.nets.get(role, shorthand.get(role, "")) for role in recipe.nets}
+
+    def all_steps(self) -> int:
+        """Steps of both phases."""
+        return self.steps + self.steps_after
 
     def noise_covariance(self) -> Tensor | None:
         """The noise's covariance (n_axes, n_axes) in float64; None where it is independent."""
@@ -103,17 +149,21 @@ class Run:
     def declared(self) -> dict[str, Any]:
         """All settings that decide the numbers, with the versions of what computes them.
 
-        Independent noise is not mentioned: ids from before there was another kind stay.
+        What a run may have since ids exist (nets of other roles, correlated noise, a second
+        phase) is mentioned only where it is not the default: ids from before stay.
         """
-        versions = {
+        versions: dict[str, Any] = {
             "objective": OBJECTIVES[self.objective].method_version,
-            "net": NETS[self.net].method_version,
-            "scores": SCORES_VERSION,
+            "net": version(self.net) if self.net else 0,
+            "scores": FROZEN_SCORES,
         }
-        settings = {**asdict(self), "weights": dict(self.weights), "method_versions": versions}
-        if not self.noise_correlation:
-            del settings["noise_correlation"]
-        return settings
+        if self.nets:
+            versions["nets"] = {role: version(name) for role, name in self.nets.items()}
+        settings = {**asdict(self), "weights": dict(self.weights), "nets": dict(self.nets)}
+        for late in ("nets", "noise_correlation", "steps_after"):
+            if not settings[late]:
+                del settings[late]
+        return settings | {"method_versions": versions}
 
     def setting_id(self) -> str:
         """Ten hexadecimal digits that stand for the setting, whatever the seed."""

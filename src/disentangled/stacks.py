@@ -4,76 +4,52 @@ The parameters of S models stand in tensors with a leading axis S. A player's lo
 one model; `torch.func.vmap` lifts it to the stack, one backward pass over the sum gives every
 seed its own gradient, and Adam acts elementwise. What a seed computes does not depend on the
 seeds beside it: its initial weights, batches and noise come from generators of its own.
+
+Buffers (running statistics, the vectors of spectral norm) are state as well: each player's loss
+gets copies, on which the nets may write, and the stack takes up what it leaves.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from disentangled import nets
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
-from disentangled.objectives import OBJECTIVES, Draw, Player
+from disentangled.nets.bound import Bound
+from disentangled.nets.trainable import check_trainable
+from disentangled.objectives import OBJECTIVES, Draw, Nets, Player
+from disentangled.objectives.games import as_promised
 from disentangled.runs import CHUNK, Run
+from disentangled.streams import Stream, derived
 
-Params = dict[str, dict[str, Tensor]]  # net -> parameter -> (S, ...)
+Params = dict[str, dict[str, Tensor]]  # role -> parameter or buffer -> (S, ...)
 
 ADAM_EPS = 1e-8
 
 
-class Stream:
-    """The random inputs of one seed: batches, noise, permutations, from one CPU generator."""
-
-    def __init__(self, run: Run, seed: int, data: FactorData) -> None:
-        self.run, self.data, self.recipe = run, data, OBJECTIVES[run.objective]
-        self.generator = torch.Generator().manual_seed(_derived(seed, "stream"))
-        noise = run.noise_covariance()
-        self.root = None if noise is None else torch.linalg.cholesky(noise).float()
-
-    def noise(self, batch: int) -> Tensor:
-        """The noise of `CHUNK` steps, (CHUNK, batch, D), with the run's covariance."""
-        white = torch.randn(CHUNK, batch, self.run.n_axes, generator=self.generator)
-        return white if self.root is None else white @ self.root.T
-
-    def chunk(self) -> list[Tensor]:
-        """Random inputs of `CHUNK` steps: indices (CHUNK, B), noise (CHUNK, B, D), the same of the
-        second batch, and orders (CHUNK, B, D); what the recipe does not need has length 0."""
-        batch, n_axes, generator = self.run.batch, self.run.n_axes, self.generator
-        others = batch if self.recipe.second_batch else 0
-        permuted = batch if self.recipe.permutes else 0
-        keys = torch.rand(CHUNK, permuted, n_axes, generator=generator)
-        return [
-            self.data.draw_index(CHUNK * batch, generator).view(CHUNK, batch),
-            self.noise(batch),
-            self.data.draw_index(CHUNK * others, generator).view(CHUNK, others),
-            self.noise(others),
-            keys.argsort(dim=1),
-        ]
-
-
-def _derived(seed: int, purpose: str) -> int:
-    """A 63-bit seed for one purpose; neighbouring seeds share nothing."""
-    words = np.random.SeedSequence([seed, *purpose.encode()]).generate_state(2, np.uint32)
-    return int(words[0]) << 31 | int(words[1]) >> 1
-
-
 def build(run: Run, seed: int, shape: tuple[int, int, int]) -> dict[str, nn.Module]:
-    """The nets of one seed with its initial weights, on the CPU."""
+    """The nets of one seed with its initial weights, on the CPU.
+
+    Raises:
+        ValueError: a net that cannot be trained right here: it shares a weight between two
+            places, or draws random numbers of its own.
+    """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_derived(seed, "weights"))
-        return nets.build(run.net, run.critic, shape, run.n_axes)
+        torch.manual_seed(derived(seed, "weights"))
+        built = nets.build(run.roles(), shape, run.n_axes)
+    check_trainable(built)
+    return built
 
 
 class Stack:
-    """S models that train side by side: parameters, optimisers and random streams."""
+    """S models that train side by side: parameters, buffers, optimisers and random streams."""
 
     def __init__(self, run: Run, seeds: Sequence[int], data: FactorData, hardware: Hardware):
         self.run, self.data, self.hardware = run, data, hardware
@@ -83,36 +59,48 @@ class Stack:
         self.streams = [Stream(run, seed, data) for seed in seeds]
         models = [build(run, seed, image_shape(data)) for seed in seeds]
         self.templates = {
-            name: copy.deepcopy(net).to("meta").requires_grad_(False)
-            for name, net in models[0].items()
+            role: copy.deepcopy(net).to("meta").requires_grad_(False)
+            for role, net in models[0].items()
         }
-        self._adopt({n: _stacked([m[n] for m in models]) for n in models[0]})
-        self.losses = {p.name: self._loss(p) for p in self.recipe.players}
+        self._adopt(
+            {r: _stacked([dict(m[r].named_parameters()) for m in models]) for r in models[0]},
+            {r: _stacked([dict(m[r].named_buffers()) for m in models]) for r in models[0]},
+        )
+        self.losses = self._losses()
+        self.checked: set[str] = set()
 
-    def _adopt(self, params: Params) -> None:
-        """Take these parameters, on the device, with fresh optimisers."""
+    def _adopt(self, params: Params, buffers: Params) -> None:
+        """Take these parameters and buffers, on the device, with fresh optimisers."""
         device = self.hardware.device
         self.params = {
-            net: {k: v.to(device).clone().requires_grad_() for k, v in tensors.items()}
-            for net, tensors in params.items()
+            role: {k: v.to(device).clone().requires_grad_() for k, v in tensors.items()}
+            for role, tensors in params.items()
+        }
+        self.buffers = {
+            role: {k: v.to(device).clone() for k, v in tensors.items()}
+            for role, tensors in buffers.items()
         }
         self.optimisers = {
             player.name: torch.optim.Adam(
                 self.moved(player),
-                lr=self.run.learning_rate,
+                lr=player.learning_rate or self.run.learning_rate,
                 betas=player.betas,
                 eps=ADAM_EPS,
                 fused=device.type in ("cpu", "cuda"),
             )
-            for player in self.recipe.players
+            for player in self.recipe.players()
         }
 
     def moved(self, player: Player) -> list[Tensor]:
         """The parameters that the player moves, in a fixed order."""
-        return [tensor for net in player.nets for tensor in self.params[net].values()]
+        return [tensor for role in player.nets for tensor in self.params[role].values()]
+
+    def _losses(self) -> dict[str, Callable[..., Any]]:
+        return {player.name: self._loss(player) for player in self.recipe.players()}
 
     def _loss(self, player: Player) -> Callable[..., Any]:
-        """The player's loss over the stack: (params, draw, heard) -> total (S,), terms, said."""
+        """The player's loss over the stack:
+        (params, buffers, draw, heard) -> total (S,), terms, said, buffers."""
         settings: dict[str, Any] = {
             "n_data": len(self.data),
             "pixel_area": self.run.pixel_area,
@@ -122,14 +110,10 @@ class Stack:
         if (noise := self.run.noise_covariance()) is not None:
             settings["noise_covariance"] = noise
 
-        def one(params: Params, draw: Draw, heard: dict[str, Tensor]) -> Any:
-            nets = {
-                name: partial(functional_call, self.templates[name], tensors)
-                for name, tensors in params.items()
-            }
-            bound = {name: lambda x, net=net: net((x,)) for name, net in nets.items()}
-            loss, said = player.loss(bound, draw, heard, **settings)
-            return loss.total, loss.terms, said
+        def one(params: Params, buffers: Params, draw: Draw, heard: dict[str, Tensor]) -> Any:
+            bound = bind(self.templates, params, buffers)
+            loss, said = as_promised(player, player.loss(bound, draw, heard, **settings))
+            return loss.total, loss.terms, said, {r: net.buffers for r, net in bound.items()}
 
         # A stack of one runs without vmap: plain kernels are faster for large convolutions.
         lifted = vmap(one) if len(self.seeds) > 1 else _alone(one)
@@ -138,41 +122,66 @@ class Stack:
     def draws(self) -> Iterator[Draw]:
         """The random inputs of the next `CHUNK` steps, stacked over seeds, on the device."""
         device = self.hardware.device
-        chunks = zip(*(stream.chunk() for stream in self.streams), strict=True)
-        index, noise, index_other, noise_other, order = (
-            torch.stack(parts, dim=1).to(device, non_blocking=True) for parts in chunks
-        )
+        chunks = [stream.chunk(self.step) for stream in self.streams]
+        inputs = self.recipe.inputs
+        drawn = {
+            name: torch.stack([chunk[name] for chunk in chunks], 1).to(device, non_blocking=True)
+            for name in inputs
+        }
         for t in range(CHUNK):
-            yield Draw(
-                self.data.pixels(index[t]),
-                noise[t],
-                self.data.pixels(index_other[t]),
-                noise_other[t],
-                order[t],
-            )
+            yield {name: inputs[name].read(self.data, drawn[name][t]) for name in inputs}
 
     def play(self, draw: Draw) -> dict[str, Tensor]:
-        """One step of every player; returns the terms of their losses, each (S,)."""
+        """One step of every player of the phase; returns the terms of their losses, each (S,)."""
         heard: dict[str, Tensor] = {}
         spoken: dict[str, Tensor] = {}
-        waiting = []
-        for player in self.recipe.players:
-            with self.hardware.autocast(self.run.precision):
-                total, terms, said = self.losses[player.name](self.params, draw, heard)
-            moved = self.moved(player)
-            gradients = torch.autograd.grad(total.sum(), moved)
-            for tensor, gradient in zip(moved, gradients, strict=True):
-                # torch 2.13's fused Adam on a CPU reads a transposed gradient in the wrong order
-                tensor.grad = gradient.contiguous()
-            if self.recipe.joint:
-                waiting.append(player.name)
-            else:
+        second = self.step >= self.run.steps
+        for players in self.recipe.after if second else self.recipe.rounds:
+            gradients = {}
+            for player in players:
+                with self.hardware.autocast(self.run.precision):
+                    total, terms, said, buffers = self.losses[player.name](
+                        self.params, self.buffers, draw, heard
+                    )
+                first = player.name not in self.checked
+                if first:
+                    self._check_shapes(player, total, terms)
+                slopes = torch.autograd.grad(total.sum(), self.moved(player), allow_unused=first)
+                if first:
+                    self._check_slopes(player, slopes)
+                gradients[player.name] = slopes
+                self.buffers = _each(Tensor.detach, buffers)
+                heard |= said
+                spoken |= {k: v.detach() for k, v in terms.items()}
+                spoken[player.name] = total.detach()
+            for player in players:
+                for tensor, slope in zip(self.moved(player), gradients[player.name], strict=True):
+                    # fused Adam on a CPU reads a transposed gradient in the wrong order
+                    tensor.grad = slope.contiguous()
                 self.optimisers[player.name].step()
-            heard |= said
-            spoken |= {k: v.detach() for k, v in terms.items()} | {player.name: total.detach()}
-        for name in waiting:
-            self.optimisers[name].step()
         return spoken
+
+    def _check_shapes(self, player: Player, total: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """Hold a player's first loss against what `Loss` promises; later ones have its shapes."""
+        for name, value in {"total": total, **terms}.items():
+            if value.shape != (len(self.seeds),):
+                raise ValueError(
+                    f"{name} of {player.name} in {self.run.objective} must be a scalar in nats "
+                    f"per example, got shape {tuple(value.shape[1:])} for one model; take the "
+                    "mean over the batch"
+                )
+
+    def _check_slopes(self, player: Player, slopes: Sequence[Tensor | None]) -> None:
+        """Raise where the player's first loss does not depend on what it moves."""
+        names = [f"{role}.{name}" for role in player.nets for name in self.params[role]]
+        idle = [name for name, slope in zip(names, slopes, strict=True) if slope is None]
+        if idle:
+            raise ValueError(
+                f"the loss of {player.name} in {self.run.objective} does not depend on "
+                f"{', '.join(idle)}, which it moves; leave the net out of its nets, or the layer "
+                "out of the net"
+            )
+        self.checked.add(player.name)
 
     def advance(self) -> dict[str, Tensor]:
         """`CHUNK` steps; returns the mean of every term over them, each (S,)."""
@@ -189,13 +198,13 @@ class Stack:
         self.seeds = tuple(self.seeds[i] for i in positions)
         self.streams = [self.streams[i] for i in positions]
         if not positions:
-            self.params = {
-                net: {k: v.detach()[:0] for k, v in tensors.items()}
-                for net, tensors in self.params.items()
-            }
+            self.params, self.buffers = (
+                {r: {k: v.detach()[:0] for k, v in tensors.items()} for r, tensors in of.items()}
+                for of in (self.params, self.buffers)
+            )
             return
         self.load(states)
-        self.losses = {p.name: self._loss(p) for p in self.recipe.players}
+        self.losses = self._losses()
 
     def finite(self, terms: dict[str, Tensor]) -> list[bool]:
         """Of every seed, whether its losses over the last chunk and its parameters are finite.
@@ -212,41 +221,64 @@ class Stack:
     def state(self, position: int) -> dict[str, Tensor]:
         """Copies of all that the seed at this position needs to go on, in a flat dict."""
         tensors = {"generator": self.streams[position].generator.get_state()}
-        for net, parameters in self.params.items():
-            for name, tensor in parameters.items():
-                tensors[f"{net}/{name}"] = tensor[position].detach().clone()
-        for player in self.recipe.players:
+        for role in self.params:
+            for name, tensor in (self.params[role] | self.buffers[role]).items():
+                tensors[f"{role}/{name}"] = tensor[position].detach().clone()
+        for player in self.recipe.players():
             states = self.optimisers[player.name].state
             for i, tensor in enumerate(self.moved(player)):
-                for moment in ("exp_avg", "exp_avg_sq"):
-                    kept = states[tensor][moment][position].clone()
-                    tensors[f"{player.name}/{i}/{moment}"] = kept
+                if tensor in states:  # else the player's phase has not begun
+                    for moment in ("exp_avg", "exp_avg_sq"):
+                        kept = states[tensor][moment][position].clone()
+                        tensors[f"{player.name}/{i}/{moment}"] = kept
         return tensors
 
     def load(self, states: list[dict[str, Tensor]]) -> None:
         """Take up the states of all seeds, all saved at `self.step`."""
         self._adopt(
-            {
-                net: {k: torch.stack([s[f"{net}/{k}"] for s in states]) for k in parameters}
-                for net, parameters in self.params.items()
-            }
+            *(
+                {
+                    role: {k: torch.stack([s[f"{role}/{k}"] for s in states]) for k in tensors}
+                    for role, tensors in of.items()
+                }
+                for of in (self.params, self.buffers)
+            )
         )
-        for player in self.recipe.players:
+        for player in self.recipe.players():
             optimiser = self.optimisers[player.name]
             for i, tensor in enumerate(self.moved(player)):
+                if f"{player.name}/{i}/exp_avg" not in states[0]:
+                    continue
                 moments = {
                     moment: torch.stack([s[f"{player.name}/{i}/{moment}"] for s in states])
                     for moment in ("exp_avg", "exp_avg_sq")
                 }
                 # Adam counts on the device only where it is fused.
                 fused = optimiser.defaults["fused"]
-                step = torch.tensor(float(self.step), device=tensor.device if fused else "cpu")
+                step = torch.tensor(
+                    float(self._taken(player)), device=tensor.device if fused else "cpu"
+                )
                 optimiser.state[tensor] = {
                     "step": step,
                     **{k: v.to(tensor.device) for k, v in moments.items()},
                 }
         for stream, state in zip(self.streams, states, strict=True):
             stream.generator.set_state(state["generator"].cpu())
+
+    def _taken(self, player: Player) -> int:
+        """Steps that the player has taken: those of its phase so far."""
+        first = any(player in players for players in self.recipe.rounds)
+        return min(self.step, self.run.steps) if first else max(0, self.step - self.run.steps)
+
+
+def bind(templates: Mapping[str, nn.Module], params: Params, buffers: Params) -> Nets:
+    """One model's nets as functions, by role; each may write on its copies of the buffers."""
+    return {
+        role: Bound(
+            template, params[role], {k: v.clone() for k, v in buffers.get(role, {}).items()}
+        )
+        for role, template in templates.items()
+    }
 
 
 def image_shape(data: FactorData) -> tuple[int, int, int]:
@@ -255,24 +287,24 @@ def image_shape(data: FactorData) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _stacked(nets: list[nn.Module]) -> dict[str, Tensor]:
-    parameters = [dict(net.named_parameters()) for net in nets]
-    return {name: torch.stack([p[name].detach() for p in parameters]) for name in parameters[0]}
+def _stacked(models: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([m[name].detach() for m in models]) for name in models[0]}
 
 
 def _alone(one: Callable[..., Any]) -> Callable[..., Any]:
     """What `vmap` does for a stack of one, without its cost."""
 
-    def lifted(params: Params, draw: Draw, heard: dict[str, Tensor]) -> Any:
+    def lifted(*stacked: Any) -> Any:
         # squeezed and not indexed: the gradient of v[0] is a copy into zeros, that of a view free
-        first = {n: {k: v.squeeze(0) for k, v in tensors.items()} for n, tensors in params.items()}
-        total, terms, said = one(
-            first, Draw(*(v[0] for v in draw)), {k: v[0] for k, v in heard.items()}
-        )
-        return (
-            total[None],
-            {k: v[None] for k, v in terms.items()},
-            {k: v[None] for k, v in said.items()},
-        )
+        return _each(lambda v: v[None], one(*_each(lambda v: v.squeeze(0), stacked)))
 
     return lifted
+
+
+def _each(change: Callable[[Tensor], Tensor], nested: Any) -> Any:
+    """The same nesting of dicts and tuples with every tensor changed."""
+    if isinstance(nested, Tensor):
+        return change(nested)
+    if isinstance(nested, Mapping):
+        return {k: _each(change, v) for k, v in nested.items()}
+    return tuple(_each(change, v) for v in nested)

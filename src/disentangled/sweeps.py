@@ -21,9 +21,9 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 
+from disentangled import costs, store
 from disentangled import data as datasets
 from disentangled import hardware as machines
-from disentangled import store
 from disentangled.data import FactorData
 from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, settings
 from disentangled.hardware import Hardware
@@ -70,13 +70,12 @@ def _shape(run: Run) -> tuple[int, int, int]:
 
 
 def _flops(setting: Setting) -> float:
-    run = setting.run
-    return float(machines.flops_per_step(run, _shape(run))) * run.steps * len(setting.seeds)
+    return costs.flops(setting.run, _shape(setting.run)) * len(setting.seeds)
 
 
 def _n_stacks(setting: Setting) -> int:
     """Into how many stacks the setting's runs fall here: what processes can take apart."""
-    return len(machines.groups(setting.run, setting.seeds, _shape(setting.run), Hardware()))
+    return len(costs.groups(setting.run, setting.seeds, _shape(setting.run), Hardware()))
 
 
 def flops(experiment: str, profile: str) -> float:
@@ -96,7 +95,7 @@ def statement(experiment: str, profile: str) -> str:
     if not total.runs:
         return f"{experiment}, {profile}: nothing is missing"
     device = machines.default_device()
-    rate = machines.training_rate(device)
+    rate = costs.training_rate(device)
     hours = total.flops / rate / 3600
     duration = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
     return (

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from disentangled import data as datasets
 from disentangled import hardware as machines
+from disentangled.costs import groups
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
+from disentangled.objectives import OBJECTIVES
 from disentangled.runs import CHUNK, Run
-from disentangled.stacks import Params, Stack, image_shape
+from disentangled.stacks import Params, Stack, bind, image_shape
 
 ENCODE_BLOCK = 4096  # images encoded at once
 
@@ -32,7 +35,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Fitted:
-    """S trained models: parameters (S, ...) by net and name, and what befell them.
+    """S trained models: parameters and buffers (S, ...) by role and name, and what befell them.
 
     seeds: those still running, in the order of the leading axis of params.
     stopped: seed -> step at which its loss was no longer finite.
@@ -48,41 +51,50 @@ class Fitted:
     terms: dict[str, Tensor]
     seconds: float
     templates: dict[str, nn.Module]
+    buffers: Params = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(t.device for tensors in self.params.values() for t in tensors.values())
 
     def alone(self, position: int) -> Fitted:
         """The model at this position as a stack of one."""
-        params = {
-            net: {k: v[position : position + 1] for k, v in tensors.items()}
-            for net, tensors in self.params.items()
-        }
+        params, buffers = (
+            {r: {k: v[position : position + 1] for k, v in tensors.items()}
+             for r, tensors in of.items()}
+            for of in (self.params, self.buffers)
+        )  # fmt: skip
         terms = {k: v[position : position + 1] for k, v in self.terms.items()}
-        return replace(self, seeds=(self.seeds[position],), params=params, terms=terms)
+        return replace(
+            self, seeds=(self.seeds[position],), params=params, buffers=buffers, terms=terms
+        )
 
     def encode(self, data: FactorData) -> tuple[Tensor, Tensor]:
         """Posterior means and log-variances of all images, each (S, N, D), float32."""
-        device = next(iter(self.params["encoder"].values())).device
+        recipe = OBJECTIVES[self.run.objective]
 
-        def encoder(params: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-            mean, logvar = functional_call(self.templates["encoder"], params, (x,))
-            return mean, logvar
+        def encoder(params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Tensor]:
+            return recipe.encode(bind(self.templates, params, buffers), x)
 
+        lifted = vmap(encoder, in_dims=(0, 0, None))
         blocks = []
         with torch.no_grad():
             for index in torch.arange(len(data)).split(ENCODE_BLOCK):
-                x = data.pixels(index.to(device))
-                blocks.append(vmap(encoder, in_dims=(0, None))(self.params["encoder"], x))
+                x = data.pixels(index.to(self.device))
+                blocks.append(lifted(self.params, self.buffers, x))
         mean, logvar = (torch.cat(part, dim=1) for part in zip(*blocks, strict=True))
         return mean, logvar
 
     def decode(self, z: Tensor) -> Tensor:
         """Logits (S, B, C, H, W) of codes z (S, B, D)."""
+        recipe = OBJECTIVES[self.run.objective]
 
-        def decoder(params: dict[str, Tensor], code: Tensor) -> Tensor:
-            logits: Tensor = functional_call(self.templates["decoder"], params, (code,))
-            return logits
+        def decoder(params: Params, buffers: Params, code: Tensor) -> Tensor:
+            return recipe.decode(bind(self.templates, params, buffers), code)
 
         with torch.no_grad():
-            lifted: Tensor = vmap(decoder)(self.params["decoder"], z)
+            lifted: Tensor = vmap(decoder)(self.params, self.buffers, z)
             return lifted
 
 
@@ -98,12 +110,14 @@ def _fitted(
     stack: Stack, stopped: dict[int, int], terms: dict[str, Tensor], seconds: float
 ) -> Fitted:
     """The models as they stand; training on does not change them."""
-    params = {
-        net: {k: v.detach().clone() for k, v in tensors.items()}
-        for net, tensors in stack.params.items()
-    }
+    params, buffers = (
+        {role: {k: v.detach().clone() for k, v in tensors.items()} for role, tensors in of.items()}
+        for of in (stack.params, stack.buffers)
+    )
+    # as scores read them: running statistics and spectral norm stand still
+    templates = {role: copy.deepcopy(net).eval() for role, net in stack.templates.items()}
     return Fitted(
-        stack.run, stack.seeds, stack.step, params, stopped, terms, seconds, stack.templates
+        stack.run, stack.seeds, stack.step, params, stopped, terms, seconds, templates, buffers
     )
 
 
@@ -123,9 +137,9 @@ def trajectory(
 
     Args:
         run: the setting.
-        seeds: the group; it should fit the memory budget (see `hardware.groups`).
+        seeds: the group; it should fit the memory budget (see `costs.groups`).
         data: the images, already on the hardware's device.
-        milestones: steps, multiples of `CHUNK`; `run.steps` is always the last.
+        milestones: steps, multiples of `CHUNK`; `run.all_steps()` is always the last.
         start: checkpoints of all seeds, at one and the same step, to go on from.
         save: called with the checkpoints of all running seeds about every `save_every` seconds.
         report: called after every chunk.
@@ -133,14 +147,15 @@ def trajectory(
     A seed whose loss or whose parameters are not finite stops; the others go on.
 
     Raises:
-        ValueError: milestones that are no multiples of `CHUNK` up to `run.steps`, or a start
+        ValueError: milestones that are no multiples of `CHUNK` up to the last step, or a start
             that does not fit the seeds.
     """
     hardware = hardware or Hardware()
-    strange = [m for m in milestones if m % CHUNK or not 0 < m <= run.steps]
+    strange = [m for m in milestones if m % CHUNK or not 0 < m <= run.all_steps()]
     if strange:
         raise ValueError(
-            f"milestones must be multiples of {CHUNK} from {CHUNK} to {run.steps}, got {strange}"
+            f"milestones must be multiples of {CHUNK} from {CHUNK} to {run.all_steps()}, "
+            f"got {strange}"
         )
     machines.prepare(hardware)
     stack = Stack(run, seeds, data, hardware)
@@ -153,7 +168,7 @@ def trajectory(
         stack.load([c.state for c in start])
     first = stack.step
     # What was reached before the checkpoint was yielded then.
-    goals = sorted(step for step in {*milestones, run.steps} if step > first)
+    goals = sorted(step for step in {*milestones, run.all_steps()} if step > first)
     saved = began = time.perf_counter()
     while goals and stack.seeds:
         tick = time.perf_counter()
@@ -167,11 +182,11 @@ def trajectory(
         now = time.perf_counter()
         seconds += (now - tick) / len(seeds)
         if report:
-            report(Progress(stack.step, run.steps, stack.step - first, now - began))
+            report(Progress(stack.step, run.all_steps(), stack.step - first, now - began))
         if stack.step >= goals[0] or not stack.seeds:
             goals.pop(0)
             yield _fitted(stack, dict(stopped), terms, seconds)
-        if save and time.perf_counter() - saved > save_every and stack.step < run.steps:
+        if save and time.perf_counter() - saved > save_every and stack.step < run.all_steps():
             states = {seed: stack.state(i) for i, seed in enumerate(stack.seeds)}
             save({s: Checkpoint(stack.step, seconds, state) for s, state in states.items()})
             saved = time.perf_counter()
@@ -206,22 +221,28 @@ def fit(
     data = datasets.load(run.dataset, size=run.size) if data is None else data
     data = data.to(hardware.device)
     parts = []
-    for group in machines.groups(run, seeds, image_shape(data), hardware):
+    for group in groups(run, seeds, image_shape(data), hardware):
         *_, last = trajectory(run, group, data, hardware=hardware, report=report)
         parts.append(last)
     return Fitted(
         run,
         tuple(s for p in parts for s in p.seeds),
         max(p.step for p in parts),
-        {
-            net: {k: torch.cat([p.params[net][k] for p in parts]) for k in tensors}
-            for net, tensors in parts[0].params.items()
-        },
+        _joined([p.params for p in parts]),
         {s: at for p in parts for s, at in p.stopped.items()},
         {k: torch.cat([p.terms[k] for p in parts]) for k in parts[0].terms},
         sum(p.seconds * len(p.seeds) for p in parts) / max(1, sum(len(p.seeds) for p in parts)),
         parts[0].templates,
+        _joined([p.buffers for p in parts]),
     )
+
+
+def _joined(parts: Sequence[Params]) -> Params:
+    """The tensors of several stacks as those of one."""
+    return {
+        role: {k: torch.cat([p[role][k] for p in parts]) for k in tensors}
+        for role, tensors in parts[0].items()
+    }
 
 
 def untrained(

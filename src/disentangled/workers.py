@@ -17,9 +17,8 @@ from pathlib import Path
 
 import torch
 
-from disentangled import hardware as machines
+from disentangled import costs, scoring, store
 from disentangled import progress as lines
-from disentangled import scoring, store
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
 from disentangled.hardware import Hardware
@@ -34,7 +33,7 @@ def train(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
     data: the images of the setting, on the hardware's device.
     """
     found = False
-    for group in machines.groups(setting.run, setting.seeds, image_shape(data), hardware):
+    for group in costs.groups(setting.run, setting.seeds, image_shape(data), hardware):
         found |= _train_claimed(setting._replace(seeds=tuple(group)), data, hardware)
     return found
 
@@ -117,7 +116,7 @@ def _train_group(
     home = store.folder(run.experiment, run.profile)
     halted: set[int] = set()
     title, done = f"{run.title()} x {len(setting.seeds)}", start[0].step if start else 0
-    bar = lines.bar(title, run.steps, unit="step", done=done)
+    bar = lines.bar(title, run.all_steps(), unit="step", done=done)
 
     def save(checkpoints: dict[int, Checkpoint]) -> None:
         _save(run, checkpoints, numbers)
@@ -135,7 +134,7 @@ def _train_group(
         save=save,
         report=report,
     ):
-        last = fitted.step == run.steps
+        last = fitted.step == run.all_steps()
         stopped = dict(fitted.stopped)
         for position, seed in enumerate(fitted.seeds):
             model = fitted.alone(position)
@@ -180,7 +179,7 @@ def _write(
         "seconds": round(fitted.seconds, 1),
         "commit": _commit(),
         "torch": torch.__version__,
-        "device": str(next(iter(fitted.params["encoder"].values())).device.type),
+        "device": fitted.device.type,
     }
     path = store.folder(run.experiment, run.profile) / f"{run.id(seed)}.json"
     store.write_rows(path, run.declared() | {"seed": seed}, common, numbers)

@@ -182,7 +182,8 @@ def kl_terms_sampled(
     index = torch.randint(n_data, (n_samples,), generator=generator)
     white = torch.randn(n_samples, n_axes, generator=generator, dtype=torch.float64)
     sd = torch.exp(0.5 * logvar)
-    z = mean[index] + sd[index] * (white @ torch.linalg.cholesky(noise).T)
+    drawn = white @ torch.linalg.cholesky(noise).T
+    z = gaussian.reparametrise(mean[index], logvar[index], drawn)
     sd_axis = sd * noise.diagonal().sqrt()
 
     axes = [mixture.Mixture(mean[:, j].numpy(), sd_axis[:, j].numpy()) for j in range(n_axes)]

@@ -7,13 +7,14 @@ first for "drawn from q(z)", the second for "drawn from the product of its margi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from torch import nn
 
 from disentangled.nets import conv, critic, mlp, split
+from disentangled.nets.bound import Bound
 
 Shape = tuple[int, int, int]
 
@@ -62,14 +63,67 @@ CRITICS: dict[str, Callable[[int], nn.Module]] = {
     "critic_256": critic.small,
 }
 
-
-def build(net: str, critic: str, shape: Shape, n_axes: int) -> dict[str, nn.Module]:
-    """Fresh modules by their role: encoder, decoder, and critic where one is named."""
-    modules = {
-        "encoder": NETS[net].encoder(shape, n_axes),
-        "decoder": NETS[net].decoder(shape, n_axes),
-    }
-    return modules | {"critic": CRITICS[critic](n_axes)} if critic else modules
+Builder = Callable[[Shape, int], nn.Module]
 
 
-__all__ = ["CRITICS", "NETS", "Net", "Shape", "build"]
+class Part(NamedTuple):
+    """Builder of a net of another role (a generator, a discriminator, a head): it takes an image
+    shape (C, H, W) and n_axes, like an encoder's, whether or not it needs them.
+
+    method_version is raised by hand when a change moves numbers; part of a run's id.
+    """
+
+    build: Builder
+    method_version: int = 1
+
+
+PARTS: dict[str, Part] = {}
+
+
+def names(role: str) -> list[str]:
+    """The nets that may play a role, by name."""
+    of_role = CRITICS if role == "critic" else NETS if role in ("encoder", "decoder") else {}
+    return sorted([*of_role, *PARTS])
+
+
+def builder(role: str, name: str) -> Builder:
+    """What builds the net of this name for a role: half of a pair, a critic, or a part.
+
+    Raises:
+        ValueError: no net of this name plays the role; the message lists those that do.
+    """
+    if name in PARTS:
+        return PARTS[name].build
+    if role in ("encoder", "decoder") and name in NETS:
+        half: Builder = getattr(NETS[name], role)
+        return half
+    if role == "critic" and name in CRITICS:
+        return lambda shape, n_axes: CRITICS[name](n_axes)
+    raise ValueError(f"unknown {role} {name!r}; choose one of {', '.join(names(role)) or 'none'}")
+
+
+def version(name: str) -> int:
+    """The method version of a net; critics have had but one."""
+    if name in PARTS:
+        return PARTS[name].method_version
+    return NETS[name].method_version if name in NETS else 1
+
+
+def build(roles: Mapping[str, str], shape: Shape, n_axes: int) -> dict[str, nn.Module]:
+    """Fresh modules by role, built in the order given: role -> name of the net."""
+    return {role: builder(role, name)(shape, n_axes) for role, name in roles.items()}
+
+
+__all__ = [
+    "CRITICS",
+    "NETS",
+    "PARTS",
+    "Bound",
+    "Net",
+    "Part",
+    "Shape",
+    "build",
+    "builder",
+    "names",
+    "version",
+]

@@ -4,22 +4,44 @@ from disentangled.objectives.beta_tcvae import beta_tcvae, beta_tcvae_dlib
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import beta_vae, sampled_vae, vae
 from disentangled.objectives.factor_vae import critic, critic_dlib, factor_vae, permute_axes
-from disentangled.objectives.recipes import OBJECTIVES, Draw, Player, Recipe, one_player
+from disentangled.objectives.games import (
+    Draw,
+    Heard,
+    Nets,
+    Player,
+    Recipe,
+    encode,
+    one_player,
+    unrolled,
+)
+from disentangled.objectives.inputs import IMAGES, NOISE, ORDER, STEP, Input, Source, as_drawn
+from disentangled.objectives.recipes import OBJECTIVES
 
 __all__ = [
+    "IMAGES",
+    "NOISE",
     "OBJECTIVES",
+    "ORDER",
+    "STEP",
     "Draw",
+    "Heard",
+    "Input",
+    "Nets",
     "Player",
     "Recipe",
+    "Source",
+    "as_drawn",
     "bernoulli_distortion",
     "beta_tcvae",
     "beta_tcvae_dlib",
     "beta_vae",
     "critic",
     "critic_dlib",
+    "encode",
     "factor_vae",
     "one_player",
     "permute_axes",
     "sampled_vae",
+    "unrolled",
     "vae",
 ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from disentangled.estimators import density_ratio_total_corr
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import mean_kl
+from disentangled.objectives.games import Draw, Heard, Nets, Player, Recipe, encode
+from disentangled.objectives.inputs import IMAGES, NOISE, ORDER
 from disentangled.types import Code, Loss
 
 CLIP = 1e-6
@@ -67,3 +70,63 @@ def critic_dlib(joint_logits: Tensor, permuted_logits: Tensor) -> Loss:
 def permute_axes(z: Tensor, order: Tensor) -> Tensor:
     """Shuffle every axis on its own: z (B, D), order (B, D) with a permutation in each column."""
     return z.gather(0, order)
+
+
+def _autoencoder(
+    nets: Nets, draw: Draw, heard: Heard, *, n_data: int, **settings: Any
+) -> tuple[Loss, Heard]:
+    code = encode(nets, draw["x"], draw["noise"])
+    logits = nets["decoder"](code.z).float()
+    critic_logits = nets["critic"](code.z).float()
+    loss = factor_vae(draw["x"], logits, code, critic_logits, **settings)
+    return loss, {"z": code.z.detach()}
+
+
+def _critic_logits(nets: Nets, joint: Tensor, permuted: Tensor) -> tuple[Tensor, Tensor]:
+    """The critic's logits of both halves, in one pass."""
+    of_joint, of_permuted = nets["critic"](torch.cat([joint, permuted])).chunk(2)
+    return of_joint.float(), of_permuted.float()
+
+
+def _critic_on_second_batch(
+    nets: Nets, draw: Draw, heard: Heard, **settings: Any
+) -> tuple[Loss, Heard]:
+    """Kim & Mnih's critic: the codes it permutes come from a batch of their own."""
+    with torch.no_grad():
+        other = encode(nets, draw["x_other"], draw["noise_other"]).z
+        permuted = permute_axes(other, draw["order"])
+    return critic(*_critic_logits(nets, heard["z"], permuted)), {}
+
+
+def _critic_on_same_batch(
+    nets: Nets, draw: Draw, heard: Heard, **settings: Any
+) -> tuple[Loss, Heard]:
+    """disentanglement_lib's critic: it permutes the very codes that it sees as joint."""
+    permuted = permute_axes(heard["z"], draw["order"])
+    return critic_dlib(*_critic_logits(nets, heard["z"], permuted)), {}
+
+
+_AUTOENCODER = Player("autoencoder", ("encoder", "decoder"), _autoencoder)
+_BETAS = (0.5, 0.9)  # of the critic's Adam, in both sources
+_NETS = ("encoder", "decoder", "critic")
+
+FACTOR_VAE = Recipe(
+    (
+        (_AUTOENCODER,),
+        (Player("critic", ("critic",), _critic_on_second_batch, _BETAS),),
+    ),
+    {"gamma": 35.0},
+    _NETS,
+    {"order": ORDER, "x": IMAGES, "noise": NOISE, "x_other": IMAGES, "noise_other": NOISE},
+    swept="gamma",
+)
+"""Kim & Mnih's: the critic plays after the autoencoder has moved."""
+
+FACTOR_VAE_DLIB = Recipe(
+    ((_AUTOENCODER, Player("critic", ("critic",), _critic_on_same_batch, _BETAS)),),
+    {"gamma": 35.0},
+    _NETS,
+    {"order": ORDER, "x": IMAGES, "noise": NOISE},
+    swept="gamma",
+)
+"""disentanglement_lib's: both losses are taken at the same weights."""

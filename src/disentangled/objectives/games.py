@@ -1,0 +1,151 @@
+"""Objectives as games: who plays, the losses, the nets each player moves, and in which order.
+
+A VAE is a game of one player, who moves the encoder and the decoder. FactorVAE has a second one,
+the critic. Players of one round take their gradients at the same weights, then move together;
+rounds follow each other. Each player hears what the players before it said in this step
+(detached), so that nothing is computed twice. All randomness comes in by the recipe's inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from disentangled import gaussian
+from disentangled.nets.bound import Bound
+from disentangled.objectives.inputs import IMAGES, NOISE, Input
+from disentangled.types import Code, Loss
+
+Nets = Mapping[str, Bound]
+Draw = Mapping[str, Tensor]
+Heard = dict[str, Tensor]
+Rounds = tuple[tuple["Player", ...], ...]
+
+
+class Player(NamedTuple):
+    """One loss and the nets it moves, by their roles.
+
+    loss: (nets, draw, heard, *, n_data, pixel_area, **weights) -> (Loss, what it says): nets by
+        role, each called as a function; draw holds the recipe's inputs by name; heard what the
+        players before it said in this step.
+    betas: its Adam's; learning_rate: its own, or None for the run's.
+    """
+
+    name: str
+    nets: tuple[str, ...]
+    loss: Callable[..., tuple[Loss, Heard]]
+    betas: tuple[float, float] = (0.9, 0.999)
+    learning_rate: float | None = None
+
+
+def _encoder(nets: Nets, x: Tensor) -> tuple[Tensor, Tensor]:
+    mean, logvar = nets["encoder"](x)
+    return mean, logvar
+
+
+def _decoder(nets: Nets, z: Tensor) -> Tensor:
+    logits: Tensor = nets["decoder"](z)
+    return logits
+
+
+IMAGES_AND_NOISE: Mapping[str, Input] = MappingProxyType({"x": IMAGES, "noise": NOISE})
+
+
+class Recipe(NamedTuple):
+    """An objective as a game.
+
+    rounds: the players of each round; a round takes its gradients together, then moves.
+    weights: names and default values of the weights.
+    nets: the roles of its nets, in the order in which they are built.
+    inputs: its random inputs by name, in the order in which they are drawn.
+    encode: (nets, x) -> mean, logvar of the code, each (B, D); what scores read.
+    decode: (nets, z) -> logits (B, C, H, W) of the images of codes z (B, D).
+    after: rounds of a second phase, played for `Run.steps_after` steps after the first; its
+        players have names of their own. An encoder is trained so after a GAN.
+    method_version: raised by hand when a change moves numbers; part of a run's id.
+    swept: the weight that experiments vary, if there is one.
+    """
+
+    rounds: Rounds
+    weights: Mapping[str, float | str]
+    nets: tuple[str, ...] = ("encoder", "decoder")
+    inputs: Mapping[str, Input] = IMAGES_AND_NOISE
+    encode: Callable[[Nets, Tensor], tuple[Tensor, Tensor]] = _encoder
+    decode: Callable[[Nets, Tensor], Tensor] = _decoder
+    after: Rounds = ()
+    method_version: int = 1
+    swept: str = ""
+
+    def players(self) -> list[Player]:
+        """All players of both phases, in order."""
+        return [player for players in (*self.rounds, *self.after) for player in players]
+
+
+def encode(nets: Nets, x: Tensor, noise: Tensor) -> Code:
+    """The code of images x (B, C, H, W) by noise (B, D): z = mean + exp(logvar / 2) noise."""
+    mean, logvar = nets["encoder"](x)
+    mean, logvar = mean.float(), logvar.float()  # densities in float32 also under autocast
+    return Code(gaussian.reparametrise(mean, logvar, noise), mean, logvar)
+
+
+def _autoencoder(
+    objective: Callable[..., Loss], nets: Nets, draw: Draw, heard: Heard, **settings: Any
+) -> tuple[Loss, Heard]:
+    code = encode(nets, draw["x"], draw["noise"])
+    logits = nets["decoder"](code.z).float()
+    return objective(draw["x"], logits, code, **settings), {}
+
+
+def one_player(objective: Callable[..., Loss]) -> Rounds:
+    """The game of an objective `(x, logits, code, *, n_data, pixel_area, weights...) -> Loss`: one
+    player, who moves the encoder and the decoder."""
+    return ((Player("autoencoder", ("encoder", "decoder"), partial(_autoencoder, objective)),),)
+
+
+def unrolled(loss: Callable[[Bound], Tensor], net: Bound, *, steps: int, rate: float) -> Bound:
+    r"""The net after steps of gradient descent on a loss, as a function of where it began.
+
+        θ_{k+1} = θ_k − rate ∇_θ loss(net at θ_k),   k = 0, ..., steps − 1
+
+    Gradients flow through all steps, to the net's own parameters and to whatever the loss
+    depends on, of any order. The net itself does not move.
+
+    Args:
+        loss: of the net bound to other parameters, a scalar.
+        steps, rate: how many steps, and how far each goes.
+
+    Raises:
+        ValueError: a number of steps below 0.
+    """
+    if steps < 0:
+        raise ValueError(f"steps must be 0 or more, got {steps}")
+    for _ in range(steps):
+        slope = torch.func.grad(lambda params, at=net: loss(at.at(params)))(net.params)
+        net = net.at({name: value - rate * slope[name] for name, value in net.params.items()})
+    return net
+
+
+def as_promised(player: Player, returned: Any) -> tuple[Loss, Heard]:
+    """What a player's loss returned, held against what it must: a `Loss` of tensors, and a dict.
+
+    Raises:
+        ValueError: it is something else; the message says what to return.
+    """
+    loss, said = returned if isinstance(returned, tuple) and len(returned) == 2 else (None, None)
+    if not isinstance(loss, Loss) or not isinstance(said, Mapping):
+        raise ValueError(
+            f"the loss of {player.name} must return a Loss and a dict of what it says to the "
+            f"players after it, got {type(returned).__name__}; return loss, {{}}"
+        )
+    for name, value in {"total": loss.total, **loss.terms}.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"{name} of {player.name} must be a tensor, got {type(value).__name__}; give a "
+                "constant as torch.full_like(total, value)"
+            )
+    return loss, dict(said)

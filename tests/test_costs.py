@@ -1,0 +1,88 @@
+"""Costs counted by hand, and groups that fit."""
+
+import pytest
+import tiny
+import torch
+
+from disentangled import costs
+from disentangled.hardware import Hardware
+
+SHAPE = (1, 4, 4)
+# Multiplications of mlp_64 on 16 pixels and 3 axes, an image: 16-64-64-6 and 3-64-64-16.
+ENCODER = 16 * 64 + 64 * 64 + 64 * 6
+DECODER = 3 * 64 + 64 * 64 + 64 * 16
+CRITIC = 3 * 256 + 256 * 256 + 256 * 256 + 256 * 2
+
+
+# The pixels need no gradient: the first layer's backward pass has one product instead of two.
+FIRST = 16 * 64
+
+
+def flops(run, shape):
+    return costs.dry_step(run, shape).flops
+
+
+def test_flops_of_a_vae_by_hand():
+    # two operations a multiplication; forward once, backward twice; a batch of 8
+    expected = 2 * 8 * (3 * (ENCODER + DECODER) - FIRST)
+    assert flops(tiny.run(), SHAPE) == expected
+
+
+def test_flops_of_factor_vae_by_hand():
+    # the autoencoder's pass through the critic, to the critic's input only, is one forward and
+    # one backward; the critic's own is thrice its forward over 16 codes, which need no gradient
+    own = 2 * (3 * CRITIC - 3 * 256)
+    both = 2 * 8 * (3 * (ENCODER + DECODER) - FIRST + 2 * CRITIC + own)
+    assert flops(tiny.run("factor_vae_dlib"), SHAPE) == both
+    assert flops(tiny.run("factor_vae"), SHAPE) == both + 2 * 8 * ENCODER
+
+
+def test_flops_of_a_convolution_by_hand():
+    run = tiny.run(net="conv_small", size=16)
+    # channels 1-16-32-32-32, windows of 4 x 4, side by side 8, 4, 2 and 1; 32-128-6; mirrored
+    first = 16 * 16 * 64
+    convolutions = first + 16 * 32 * 16 * 16 + 32 * 32 * 16 * 4 + 32 * 32 * 16
+    encoder = convolutions + 32 * 128 + 128 * 6
+    decoder = 3 * 128 + 128 * 32 + convolutions
+    assert flops(run, (1, 16, 16)) == 2 * 8 * (3 * (encoder + decoder) - first)
+
+
+def test_a_run_costs_its_steps():
+    run = tiny.run(steps=150)
+    assert costs.flops(run, SHAPE) == 150 * costs.dry_step(run, SHAPE).flops
+
+
+def test_bytes_grow_with_the_batch_and_hold_the_state():
+    biases = 64 + 64 + 6 + 64 + 64 + 16
+    state = 4 * 4 * (ENCODER + DECODER + biases)
+    small, large = (costs.dry_step(tiny.run(batch=b), SHAPE).bytes for b in (8, 16))
+    # what is kept for the backward pass grows in proportion to the batch
+    assert large - state == pytest.approx(2 * (small - state), rel=0.01)
+    # at least the outputs of the hidden layers, which the next layers' gradients need
+    assert small - state >= 2 * 4 * 8 * (64 + 64 + 64 + 64)
+    pairs = costs.dry_step(tiny.run("beta_tcvae", batch=64), SHAPE).bytes
+    assert pairs - costs.dry_step(tiny.run(batch=64), SHAPE).bytes >= 4 * 64 * 64 * 3
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 3, 7, 100])
+def test_groups_fit_the_budget_and_are_even(room):
+    run, seeds = tiny.run(), list(range(10, 17))
+    each = costs.dry_step(run, SHAPE).bytes
+    hardware = Hardware(torch.device("cpu"), memory=room * each + each // 2)
+    groups = costs.groups(run, seeds, SHAPE, hardware)
+    sizes = [len(group) for group in groups]
+    assert sorted(seed for group in groups for seed in group) == seeds
+    assert max(sizes) <= max(1, room)
+    assert max(sizes) - min(sizes) <= 1
+    assert len(groups) == -(-7 // min(7, max(1, room)))
+
+
+def test_a_cpu_trains_large_nets_in_turn_and_a_gpu_does_not():
+    run = tiny.run(net="burgess_conv", size=64, batch=64)
+    gpu = Hardware(torch.device("cuda"), memory=2**40)
+    cpu = Hardware(torch.device("cpu"), memory=2**40)
+    assert costs.groups(run, range(4), (1, 64, 64), cpu) == [[0], [1], [2], [3]]
+    assert costs.groups(run, range(4), (1, 64, 64), gpu) == [[0, 1, 2, 3]]
+    small = tiny.run(net="conv_small", size=32, batch=64)
+    assert costs.groups(small, range(2), (1, 32, 32), cpu) == [[0], [1]]
+    assert costs.groups(tiny.run(), range(4), SHAPE, cpu) == [[0, 1, 2, 3]]
