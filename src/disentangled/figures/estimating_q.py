@@ -1,0 +1,179 @@
+"""Figures of estimating_q: what a minibatch makes of log q(z) and of a total correlation.
+
+Estimates are named by (number of axes, scheme), with the schemes of `style.SCHEMES`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from disentangled.figures.style import COLOURS, SCHEMES, finish
+from disentangled.types import Code
+
+MOST_RATIO = 3.0
+"""Right end of the histograms of q̂(z) / q(z); the last bin holds all that lies beyond."""
+
+N_DISCS = 64
+
+
+class Batches(NamedTuple):
+    """What estimates are made from: batches of `size` codes, out of n_data images."""
+
+    n_data: int
+    size: int
+    n_batches: int
+
+
+class ByWidth(NamedTuple):
+    """Total correlations in nats along the standard deviation of the posteriors, W of them.
+
+    sigmas: the standard deviations (W,).
+    estimates: mean estimates (W,) by (number of axes, scheme).
+    truth: the exact ones (W,) by number of axes.
+    rho: correlation of the means.
+    """
+
+    sigmas: Sequence[float]
+    estimates: Mapping[tuple[int, str], Sequence[float]]
+    truth: Mapping[int, Sequence[float]]
+    rho: float
+
+
+def total_corr_by_correlation(
+    rhos: Sequence[float],
+    estimates: Mapping[tuple[int, str], ArrayLike],
+    truth: Callable[[int, float], float],
+    batches: Batches,
+    *,
+    profile: str,
+) -> Figure:
+    """Every scheme's total correlation against the truth, two axes and ten, a panel each.
+
+    Args:
+        rhos: correlations of the means (R,).
+        estimates: mean, lowest and highest over the batches (R, 3), nats.
+        truth: the exact total correlation of so many axes at a correlation, nats.
+    """
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True)
+    dense = [k / 200 for k in range(196)]
+    for axes, n_axes in zip(panels, (2, 10), strict=True):
+        for scheme, (label, colour, line) in SCHEMES.items():
+            middle, low, high = np.asarray(estimates[n_axes, scheme]).T
+            axes.fill_between(rhos, low, high, color=colour, alpha=0.2, lw=0)
+            axes.plot(rhos, middle, line, color=colour, label=label)
+        axes.plot(dense, [truth(n_axes, rho) for rho in dense], "k", lw=2.5, label="truth")
+        axes.set_yscale("symlog", linthresh=1.0)
+        axes.set(title=f"{n_axes} axes", xlabel=r"correlation $\rho$ of the means")
+    panels[0].set_ylabel("$TC(z)$, nats")
+    panels[0].set_yticks([-1, 0, 1, 10, 100], ["−1", "0", "1", "10", "100"])
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
+    source = f"closed-form codes, N = {batches.n_data:,}, M = {batches.size}"
+    bars = f"lines: mean of {batches.n_batches} batches, bands: their range"
+    return finish(figure, profile, source, bars=bars)
+
+
+def naive_over_truth(ratios: Mapping[float, Tensor], *, profile: str) -> Figure:
+    """Histograms of q̂(z) / q(z), with its mean and its median.
+
+    ratios: draws (S,), as many for each standard deviation of the posteriors.
+    """
+    figure, panels = plt.subplots(1, len(ratios), figsize=(8, 2.5), sharey=True)
+    edges = np.linspace(0, MOST_RATIO, 31)
+    for axes, (sd, ratio) in zip(panels, ratios.items(), strict=True):
+        shares = torch.full_like(ratio, 1 / len(ratio))
+        axes.hist(ratio.clamp(max=MOST_RATIO - 0.01), edges, weights=shares, color=COLOURS["sky"])
+        axes.axvline(float(ratio.mean()), color="k", ls="--", lw=1.2, label="mean")
+        axes.axvline(float(ratio.median()), color="k", ls=":", lw=1.8, label="median")
+        axes.set(title=f"sd {sd:g}", xlabel=r"$\hat q(z)\,/\,q(z)$")
+    panels[0].set_ylabel("share of draws")
+    panels[0].legend()
+    n_draws = len(next(iter(ratios.values())))
+    bars = f"{n_draws:,} draws; last bin: {MOST_RATIO:g} and more"
+    return finish(figure, profile, "posteriors on a line", bars=bars)
+
+
+def bias_by_batch_size(
+    sizes: Sequence[int], biases: Mapping[str, ArrayLike], n_data: int, *, profile: str
+) -> Figure:
+    """Exact bias of every scheme's log q(z) and of its total correlation of two axes.
+
+    Args:
+        sizes: batch sizes M (S,).
+        biases: of log q(z) and of TC(z) (S, 2) by scheme, nats.
+        n_data: the size N of the whole data set, whose log N is marked.
+    """
+    figure, (of_log, of_tc) = plt.subplots(1, 2, figsize=(8, 3.2))
+    for column, axes in enumerate((of_log, of_tc)):
+        for scheme, (label, colour, line) in SCHEMES.items():
+            values = np.asarray(biases[scheme])[:, column]
+            axes.plot(sizes, values, line, marker="o", ms=4, color=colour, label=label)
+        axes.axhline(0, color="k", lw=0.8)
+        axes.set(xlabel=f"batch size $M$ of $N = {n_data}$", xticks=sizes)
+    for axes, level, name, side in (
+        (of_log, -math.log(n_data), r"$-\log N$", "bottom"),
+        (of_tc, math.log(n_data), r"$+\log N$", "top"),
+    ):
+        axes.axhline(level, color="k", lw=0.8, ls=":")
+        axes.text(sizes[0], level, name, va=side)
+    of_log.set(title=r"bias of $\log q(z)$", ylabel="nats")
+    of_tc.set(title="bias of $TC(z)$")
+    figure.legend(*of_log.get_legend_handles_labels(), loc="outside right center")
+    return finish(figure, profile, "six posteriors, all minibatches", bars="exact")
+
+
+def posterior_width(
+    sigma: float,
+    *,
+    draw: Callable[[float], Code],
+    by_width: ByWidth,
+    batches: Batches,
+    profile: str,
+) -> Figure:
+    """Posteriors of one width on two axes as discs, and where it lies along two schemes' curves.
+
+    Args:
+        sigma: standard deviation of the posteriors.
+        draw: a code (M, 2) of that standard deviation.
+    """
+    figure, (plane, *panels) = plt.subplots(
+        1, 3, figsize=(7.6, 2.8), width_ratios=[1, 1.15, 1.15]
+    )  # fmt: skip
+    code = draw(sigma)
+    for x, y in code.mean[:N_DISCS].tolist():
+        plane.add_patch(Circle((x, y), sigma, color=COLOURS["blue"], alpha=0.15, lw=0))
+    plane.plot(*code.z[0], "x", color=COLOURS["vermilion"], ms=9, mew=2.5)
+    plane.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xticks=[], yticks=[])
+    plane.set_title(rf"$\sigma$ = {sigma:.2f}: {N_DISCS} posteriors, one $z$", fontsize=9)
+    for axes, n_axes in zip(panels, (2, 10), strict=True):
+        axes.plot(by_width.sigmas, by_width.truth[n_axes], "k", lw=2.5, label="truth")
+        for scheme in ("naive", "mss"):
+            label, colour, line = SCHEMES[scheme]
+            estimates = by_width.estimates[n_axes, scheme]
+            axes.plot(by_width.sigmas, estimates, line, color=colour, label=label)
+        axes.axvline(sigma, color=COLOURS["grey"], lw=1)
+        axes.set(xscale="log", xlabel=r"$\sigma$")
+        axes.set_title(f"$TC(z)$, {n_axes} axes, nats", fontsize=9)
+    panels[-1].legend(fontsize=8)
+    sizes = f"ρ = {by_width.rho:g}, N = {batches.n_data:,}, M = {batches.size}"
+    bars = f"mean of {batches.n_batches} batches"
+    return finish(figure, profile, f"closed-form codes, {sizes}", bars=bars)
+
+
+def posterior_width_in_words(sigma: float, *, by_width: ByWidth) -> str:
+    """The picture of `posterior_width` in words, with the numbers of the nearest width."""
+    nearest = int(np.abs(np.asarray(by_width.sigmas) - sigma).argmin())
+    naive, truth = by_width.estimates[10, "naive"][nearest], by_width.truth[10][nearest]
+    return (
+        f"Posterior width {sigma:.2f}: with ten axes the naive estimate of the total correlation"
+        f" reads {naive:.1f} nats, the truth is {truth:.1f}"
+    )
