@@ -1,7 +1,7 @@
 """Rows, pictures and checkpoints on disk: one small file a run, written aside and renamed.
 
-A row file is JSON: what is common to all numbers of a run, then the numbers, then a digest over
-both. A damaged file (cut off, edited, not JSON) is reported with a warning and counts as missing,
+A row file is JSON: what is common to all numbers of a run, the versions of its scores, then the
+numbers score by score, then a digest over all. A damaged file (cut off, edited, not JSON) is reported with a warning and counts as missing,
 so that the next sweep redoes it. Nothing is ever unpickled.
 """
 
@@ -16,7 +16,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import filelock
 import numpy as np
@@ -34,8 +35,27 @@ COLUMNS = [
 NUMBER = ["step", "quantity", "estimator", "code", "factors", "value", "unit"]
 """The columns that differ between the numbers of one run."""
 
+NO_VERSIONS: Mapping[str, int] = MappingProxyType({})
+
 ROOT = "DISENTANGLED_RESULTS"
 """Environment variable that names another folder for results than book/results."""
+
+
+class Scored(NamedTuple):
+    """The numbers of one score (columns of `NUMBER`) and the version of the score that took them."""
+
+    version: int
+    numbers: list[dict[str, Any]]
+
+
+class RunFile(NamedTuple):
+    """What a row file holds: the run's settings, the columns that its numbers share, the numbers
+    by score, and the versions of the pictures beside them."""
+
+    settings: dict[str, Any]
+    common: dict[str, Any]
+    scores: dict[str, Scored]
+    pictures: dict[str, int]
 
 
 class DamagedFile(ValueError):
@@ -75,30 +95,29 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def write_rows(
-    path: Path,
-    settings: Mapping[str, Any],
-    common: Mapping[str, Any],
-    numbers: list[dict[str, Any]],
-) -> None:
-    """Write the numbers of one run: `common` has the other columns, each number those of NUMBER.
-
-    settings, what the run's id is a digest of, is kept beside them for the reader of the file.
+def write_rows(path: Path, run: RunFile) -> None:
+    """Write the row file of one run: `common` has the other columns, each number those of NUMBER.
 
     Raises:
         ValueError: columns missing or unknown.
     """
     shared = [c for c in COLUMNS if c not in NUMBER]
-    if set(common) != set(shared):
-        raise ValueError(f"a row file needs the columns {shared}, got {sorted(common)}")
-    for number in numbers:
+    if set(run.common) != set(shared):
+        raise ValueError(f"a row file needs the columns {shared}, got {sorted(run.common)}")
+    numbers = [(name, n) for name, scored in run.scores.items() for n in scored.numbers]
+    for _, number in numbers:
         if set(number) != set(NUMBER):
             raise ValueError(f"a number needs the columns {NUMBER}, got {sorted(number)}")
     # One line a number: a diff shows which numbers moved.
-    table = [[n[c] for c in NUMBER] for n in numbers]
-    body = {"settings": dict(settings), "common": dict(common), "numbers": table}
-    heads = [f'"{k}": {json.dumps(body[k], sort_keys=True)},' for k in ("settings", "common")]
-    lines = ",\n".join(f"  {json.dumps(n)}" for n in table)
+    body = {
+        "settings": run.settings,
+        "common": run.common,
+        "versions": {name: scored.version for name, scored in run.scores.items()},
+        "pictures": run.pictures,
+        "numbers": [[name, *(n[c] for c in NUMBER)] for name, n in numbers],
+    }
+    heads = [f'"{k}": {json.dumps(v, sort_keys=True)},' for k, v in body.items() if k != "numbers"]
+    lines = ",\n".join(f"  {json.dumps(line)}" for line in body["numbers"])
     text = "\n".join(
         ["{", *heads, '"numbers": [', lines, "],", f'"digest": "{_digest(body)}"', "}", ""]
     )
@@ -106,8 +125,8 @@ def write_rows(
         aside.write_text(text)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of one file in long form, one number a row.
+def read_run(path: Path) -> RunFile:
+    """What `write_rows` wrote.
 
     Raises:
         DamagedFile: what is there is not what was written.
@@ -117,20 +136,44 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         digest = content.pop("digest")
         if digest != _digest(content):
             raise ValueError("its digest says that it was changed after it was written")
-        common = content["common"]
-        return [common | dict(zip(NUMBER, n, strict=True)) for n in content["numbers"]]
+        scores = {name: Scored(version, []) for name, version in content["versions"].items()}
+        for name, *values in content["numbers"]:
+            scores[name].numbers.append(dict(zip(NUMBER, values, strict=True)))
+        return RunFile(content["settings"], content["common"], scores, content["pictures"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DamagedFile(
             f"{path} is no whole row file ({error}); the next sweep will redo it"
         ) from None
 
 
-def rows(experiment: str, profile: str) -> pd.DataFrame:
-    """All rows of an experiment under a profile; damaged files are reported and left out."""
+def read_rows(path: Path, current: Mapping[str, int] = NO_VERSIONS) -> list[dict[str, Any]]:
+    """The rows of one file in long form, one number a row.
+
+    current: versions of scores by name; numbers of a score's other versions are left out.
+
+    Raises:
+        DamagedFile: what is there is not what was written.
+    """
+    run = read_run(path)
+    return [
+        run.common | number
+        for name, scored in run.scores.items()
+        if current.get(name, scored.version) == scored.version
+        for number in scored.numbers
+    ]
+
+
+def rows(
+    experiment: str, profile: str, current: Mapping[str, int] = NO_VERSIONS
+) -> pd.DataFrame:
+    """All rows of an experiment under a profile; damaged files are reported and left out.
+
+    current: as in `read_rows`.
+    """
     records = []
     for path in sorted(folder(experiment, profile).glob("*.json")):
         try:
-            records += read_rows(path)
+            records += read_rows(path, current)
         except DamagedFile as damage:
             warnings.warn(str(damage), stacklevel=2)
     return pd.DataFrame.from_records(records, columns=COLUMNS)

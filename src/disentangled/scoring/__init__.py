@@ -1,0 +1,100 @@
+"""A trained model to the numbers of its row and to its pictures, by name and with a version.
+
+A score is one file here and one line in `SCORES`; a picture one line in `PICTURES`. A setting of
+an experiment names those that it takes. A version is raised by hand when a change moves what a
+score says: rows keep it beside the numbers, and `sweeps.rescore` renews those of kept models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+from disentangled.data import FactorData
+from disentangled.scoring.codes import (
+    NUISANCES,
+    SCORE_SEED,
+    UNORDERED,
+    Encoded,
+    Number,
+    encoded,
+    number,
+)
+from disentangled.scoring.elbo import KL_SAMPLES, elbo
+from disentangled.scoring.elsewhere import elsewhere
+from disentangled.scoring.gaussian_tc import gaussian_tc
+from disentangled.scoring.mapped import mapped
+from disentangled.scoring.mig import mig, mig_exact
+from disentangled.scoring.pictures import (
+    RECONSTRUCTED,
+    TRAVERSAL,
+    Pictures,
+    reconstructions,
+    traversals,
+)
+from disentangled.scoring.supervised import supervised
+from disentangled.store import Scored
+from disentangled.training import Fitted
+
+
+class ModelScore(NamedTuple):
+    """take(model, data, code) -> numbers, of a stack of one model and its code of all images;
+    needs_factors: left out on data that have none."""
+
+    take: Callable[[Fitted, FactorData, Encoded], list[Number]]
+    version: int = 1
+    needs_factors: bool = True
+
+
+class ModelPictures(NamedTuple):
+    """take(model, data, code) -> pictures by name, uint8 of any shape."""
+
+    take: Callable[[Fitted, FactorData, Encoded], Pictures]
+    version: int = 1
+
+
+SCORES: dict[str, ModelScore] = {
+    "elbo": ModelScore(elbo, needs_factors=False),
+    "mig_exact": ModelScore(mig_exact),
+    "mig": ModelScore(mig),
+    "supervised": ModelScore(supervised),
+    "gaussian_tc": ModelScore(gaussian_tc, needs_factors=False),
+    "mapped": ModelScore(mapped),
+    "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
+}
+
+PICTURES: dict[str, ModelPictures] = {
+    "reconstructions": ModelPictures(reconstructions),
+    "traversals": ModelPictures(traversals),
+}
+
+
+def taken(
+    names: Iterable[str], model: Fitted, data: FactorData, code: Encoded
+) -> dict[str, Scored]:
+    """The scores of these names; those that need factors are left out on data without any."""
+    return {
+        name: Scored(SCORES[name].version, SCORES[name].take(model, data, code))
+        for name in names
+        if data.factor_names or not SCORES[name].needs_factors
+    }
+
+
+__all__ = [
+    "KL_SAMPLES",
+    "NUISANCES",
+    "PICTURES",
+    "RECONSTRUCTED",
+    "SCORES",
+    "SCORE_SEED",
+    "TRAVERSAL",
+    "UNORDERED",
+    "Encoded",
+    "ModelPictures",
+    "ModelScore",
+    "Number",
+    "encoded",
+    "number",
+    "taken",
+]
