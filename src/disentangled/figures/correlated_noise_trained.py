@@ -1,0 +1,138 @@
+"""Models trained with correlated noise: their scores, figures, and numbers that are quoted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from disentangled import tables
+from disentangled.comparisons import compare_medians
+from disentangled.experiments import dlib_study
+from disentangled.figures import over_seeds, style
+from disentangled.figures.style import COLOURS
+from disentangled.tables import Floats
+
+TRAINED = {"vae": "VAE", "factor_vae_dlib": "FactorVAE, γ = 35"}
+"""The objectives that were trained, as titles name them."""
+
+
+def scores(trained: pd.DataFrame, objective: str, sigma: float) -> Floats:
+    """The library's MIG of a setting's finished runs, by seed (S,)."""
+    chosen = trained[(trained["objective"] == objective) & (trained["sigma"] == sigma)]
+    return chosen.sort_values("seed")["mig_with_shape"].to_numpy(dtype=np.float64)
+
+
+def training_numbers(sizes: dlib_study.Profile, n_images: int) -> dict[str, Any]:
+    """What the prose quotes of the training: steps, batch, size, rate and images."""
+    return {
+        "trained_steps": f"{sizes.steps['correlated_noise']:,}",
+        "trained_batch": sizes.batch,
+        "trained_size": sizes.size,
+        "trained_rate": sizes.learning_rate,
+        "trained_images": f"{n_images:,}",
+    }
+
+
+def violins(trained: pd.DataFrame, *, profile: str) -> Figure:
+    """MIG of the trained models with independent noise and with a correlation of 0.9."""
+    figure, panels = plt.subplots(1, 2, figsize=(6.8, 3.1), sharey=True)
+    for axes, (objective, title) in zip(panels, TRAINED.items(), strict=True):
+        groups = {
+            f"σ = {sigma:g}": (scores(trained, objective, sigma), COLOURS[shade])
+            for sigma, shade in ((0.0, "blue"), (0.9, "vermilion"))
+        }
+        over_seeds.violins(groups, "MIG (library, all factors)", axes)
+        axes.set_title(title)
+    panels[1].set_ylabel("")
+    bars, seeds = "violins: density, median, quartiles, adjacent values", tables.n_seeds(trained)
+    return style.finish(figure, profile, tables.source(trained), seeds=seeds, bars=bars)
+
+
+def over_sigma(trained: pd.DataFrame, *, profile: str) -> Figure:
+    """MIG of the trained models over the correlation of their noise."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
+    draw_over_sigma(axes, trained)
+    axes.set_ylabel("MIG (library, all factors)")
+    seeds = tables.n_seeds(trained)
+    return style.finish(figure, profile, tables.source(trained), seeds=seeds, bars=over_seeds.BARS)
+
+
+def draw_over_sigma(axes: Axes, trained: pd.DataFrame, sigma: float | None = None) -> None:
+    """MIG of the trained models over the correlation, with the one at hand marked."""
+    looks = (("blue", -0.008), ("vermilion", 0.008))  # side by side, not on top of each other
+    for (objective, title), (shade, aside) in zip(TRAINED.items(), looks, strict=True):
+        sigmas = sorted(trained.loc[trained["objective"] == objective, "sigma"].unique())
+        values = [scores(trained, objective, one) for one in sigmas]
+        places, colour = [one + aside for one in sigmas], COLOURS[shade]
+        for place, points in zip(places, values, strict=True):
+            axes.plot(np.full(len(points), place), points, "o", ms=2, color=colour, alpha=0.35)
+        middles, bars = [points.mean() for points in values], list(map(tables.interval, values))
+        axes.errorbar(places, middles, bars, fmt="D-", ms=4, capsize=2, color=colour, label=title)
+    if sigma is not None:
+        axes.axvline(sigma, color=COLOURS["grey"], lw=1.5)
+    axes.set(xlabel=r"$\sigma$", xlim=(-0.04, 0.98), ylim=(0, None))
+    axes.legend(fontsize=8, loc="upper right")
+
+
+def in_words(trained: pd.DataFrame, sigma: float) -> str:
+    """Mean MIG at the nearest correlation that was trained, if one is at most 0.05 away."""
+    near = [s for s in sorted(trained["sigma"].unique()) if abs(s - sigma) <= 0.05]
+    found = [
+        f"; {title} trained at σ = {near[0]:g} has a mean MIG of {values.mean():.3f}"
+        for objective, title in TRAINED.items()
+        if near and len(values := scores(trained, objective, near[0]))
+    ]
+    return "".join(found)
+
+
+def median_scores(trained: pd.DataFrame) -> dict[str, float]:
+    """Median MIG at both ends: vae_0, vae_9, factor_0, factor_9."""
+    return {
+        f"{name}_{int(10 * sigma)}": float(np.median(scores(trained, objective, sigma)))
+        for name, objective in zip(("vae", "factor"), TRAINED, strict=True)
+        for sigma in (0.0, 0.9)
+    }
+
+
+def assert_no_change_can_be_told(trained: pd.DataFrame) -> None:
+    """The interval of the change of MIG from independent noise to 0.9 has zero inside.
+
+    Raises:
+        AssertionError: it has not, for one of the objectives.
+    """
+    for objective, title in TRAINED.items():
+        ends = [scores(trained, objective, sigma) for sigma in (0.0, 0.9)]
+        change = compare_medians(*ends)
+        assert change.low < 0 < change.high, f"{title} changes: {change}"
+
+
+def distortion_of_one_picture(mean: Tensor) -> float:
+    """Bernoulli distortion in nats if every image is decoded as their mean, of values 0 to 1."""
+    return float((torch.special.entr(mean) + torch.special.entr(1 - mean)).sum())
+
+
+def blind_numbers(trained: pd.DataFrame, blind: float) -> dict[str, str | float]:
+    """What the prose quotes of FactorVAE's runs that one picture for all images would beat.
+
+    Args:
+        trained: runs as of `tables.settled`.
+        blind: distortion of that picture in nats.
+
+    Returns:
+        blind; blind_runs: how many end above it at each correlation; largest_kl: in nats.
+    """
+    factor = trained[trained["objective"] == "factor_vae_dlib"]
+    above = (factor["distortion"] > blind).groupby(factor["sigma"])
+    counts = [f"{int(one.sum())} of {len(one)} at σ = {sigma:g}" for sigma, one in above]
+    return {
+        "blind": blind,
+        "blind_runs": ", ".join(counts),
+        "largest_kl": f"{factor['kl'].max():,.0f}",
+    }
