@@ -72,7 +72,8 @@ def test_rows_are_counted_against_what_is_declared(home, monkeypatch):
         common = dict.fromkeys(set(store.COLUMNS) - set(store.NUMBER), "")
         common |= {"run_id": setting.run.id(seed)}
         path = store.folder("tiny", "smoke") / f"{setting.run.id(seed)}.json"
-        store.write_rows(path, {}, common, [dict.fromkeys(store.NUMBER, 0)] * 3)
+        numbers = store.Scored(1, [dict.fromkeys(store.NUMBER, 0)] * 3)
+        store.write_rows(path, store.RunFile({}, common, {"elbo": numbers}, {}))
     assert sweeps.rows("tiny", "smoke")["run_id"].nunique() == 2
     assert [line.split() for line in lines()[1] if line.split()[:2] == ["tiny", "smoke"]] == [
         ["tiny", "smoke", "rows", "2", "of", "9"]

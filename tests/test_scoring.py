@@ -8,8 +8,11 @@ import tiny
 import torch
 from torch import nn
 
+from disentangled import data as datasets
 from disentangled import metrics, scoring
 from disentangled.data import FactorData
+from disentangled.scoring.elsewhere import elsewhere
+from disentangled.scoring.pictures import RECONSTRUCTED, TRAVERSAL
 from disentangled.training import Fitted
 
 SD = 0.01
@@ -56,9 +59,26 @@ def model(scale, logvar, slope=0.0, pixel_area=1, sigma=0.0):
     return Fitted(run, (0,), 100, params, {}, {}, 0.0, nets)
 
 
-def scores(fitted, of=scoring.main_scores):
+MAIN = ("elbo", "mig_exact")
+FURTHER = ("mig", "supervised", "gaussian_tc")
+
+
+def numbers_of(names, fitted, data=DATA, code=None):
+    """The numbers of scores by their names, in one list."""
+    code = code or scoring.encoded(fitted, data)
+    taken = scoring.taken(names, fitted, data, code)
+    return [number for scored in taken.values() for number in scored.numbers]
+
+
+def pictures_of(fitted):
+    code = scoring.encoded(fitted, DATA)
+    drawn = [p.take(fitted, DATA, code) for p in scoring.PICTURES.values()]
+    return {name: picture for pictures in drawn for name, picture in pictures.items()}
+
+
+def scores(fitted, names=MAIN):
     """Values by quantity, and by (quantity, factors)."""
-    numbers = of(fitted, DATA, scoring.encoded(fitted, DATA))
+    numbers = numbers_of(names, fitted)
     assert {number["step"] for number in numbers} == {100}
     named = {(n["quantity"], n["factors"]): n["value"] for n in numbers}
     return {n["quantity"]: n["value"] for n in numbers} | named
@@ -106,7 +126,7 @@ def test_a_regression_on_mere_names_is_not_asked_for():
     names = ("category", "row", "column")
     data = FactorData("named", DATA.images, FACTORS, names, (4, 4, 4), source="made up")
     fitted = model(1.0, 2 * math.log(SD))
-    numbers = scoring.further_scores(fitted, data, scoring.encoded(fitted, data))
+    numbers = numbers_of(FURTHER, fitted, data)
     assert [n["factors"] for n in numbers if n["quantity"] == "decoded_r2"] == ["row", "column"]
     # no nuisance among them: one binned gap, of all factors
     assert [n["factors"] for n in numbers if n["quantity"] == "mig"] == ["category row column"]
@@ -122,7 +142,7 @@ def test_maps_of_a_code_that_only_the_noise_has_mixed():
     mixed = code._replace(mean=code.mean @ root.float(), z=code.z @ root.float())
     found = {
         (n["quantity"], n["estimator"], n["code"], n["factors"]): n["value"]
-        for n in scoring.mapped_scores(fitted, DATA, mixed)
+        for n in numbers_of(["mapped"], fitted, code=mixed)
     }
     gaps = {key[1]: v for key, v in found.items() if key[0] == "mapped_mig" and key[2] == "mean"}
     assert set(gaps) == {
@@ -164,7 +184,7 @@ def test_distortion_is_that_of_the_sampled_codes():
 
 
 def test_further_scores_of_the_identity():
-    found = scores(model(1.0, 2 * math.log(SD)), scoring.further_scores)
+    found = scores(model(1.0, 2 * math.log(SD)), FURTHER)
     assert found["mig", "shape row column"] == pytest.approx(1, abs=1e-9)
     assert found["mig", "row column"] == pytest.approx(1, abs=1e-9)
     assert found["beta_vae_score"] == 1
@@ -174,9 +194,7 @@ def test_further_scores_of_the_identity():
 
 def test_numbers_name_their_estimator_code_and_factors():
     fitted = model(1.0, 2 * math.log(SD))
-    code = scoring.encoded(fitted, DATA)
-    numbers = scoring.main_scores(fitted, DATA, code)
-    numbers += scoring.further_scores(fitted, DATA, code)
+    numbers = numbers_of(MAIN + FURTHER, fitted)
     keys = [(n["quantity"], n["code"], n["factors"]) for n in numbers]
     assert len(set(keys)) == len(keys)
     for number in numbers:
@@ -189,12 +207,11 @@ def test_numbers_name_their_estimator_code_and_factors():
 
 def test_traversals_move_one_axis_of_the_image_in_the_middle():
     fitted = model(1.0, 0.0, slope=1.0)
-    code = scoring.encoded(fitted, DATA)
-    moving = scoring.pictures(fitted, DATA, code)["traversals"]
+    moving = pictures_of(fitted)["traversals"]
     assert (moving.shape, moving.dtype) == ((3, 9, 1, 1, 3), np.uint8)
     start = np.full(3, -1 / 3)  # factors 1, 1, 1 of 0 to 3: the first of the nearest to 1.5
     for axis in range(3):
-        for place, value in enumerate(scoring.TRAVERSAL):
+        for place, value in enumerate(TRAVERSAL):
             moved = start.copy()
             moved[axis] = value
             expected = np.round(255 / (1 + np.exp(-moved)))
@@ -203,11 +220,11 @@ def test_traversals_move_one_axis_of_the_image_in_the_middle():
 
 def test_reconstructions_stand_beside_their_originals():
     fitted = model(1.0, 0.0, slope=100.0)  # decodes the means -1, -1/3, 1/3, 1 to 0, 0, 1, 1
-    pictures = scoring.pictures(fitted, DATA, scoring.encoded(fitted, DATA))
+    pictures = pictures_of(fitted)
     originals, decoded = pictures["originals"], pictures["reconstructions"]
-    assert originals.shape == decoded.shape == (scoring.RECONSTRUCTED, 1, 1, 3)
+    assert originals.shape == decoded.shape == (RECONSTRUCTED, 1, 1, 3)
     assert originals.dtype == decoded.dtype == np.uint8
-    assert len(np.unique(originals, axis=0)) == scoring.RECONSTRUCTED
+    assert len(np.unique(originals, axis=0)) == RECONSTRUCTED
     assert np.array_equal(decoded, np.where(originals > 127, 255, 0))
 
 
@@ -215,9 +232,9 @@ def test_scores_elsewhere_are_those_of_the_other_images(monkeypatch):
     """Of images half as bright the grid of means is known, and so are the scores."""
     dark = FactorData("dark", DATA.images[:] // 2, FACTORS, DATA.factor_names, DATA.factor_sizes,
                       source="made up")  # fmt: skip
-    monkeypatch.setattr(scoring.datasets, "load", lambda name, size: {"dark": dark}[name])
+    monkeypatch.setattr(datasets, "load", lambda name, size: {"dark": dark}[name])
     fitted = model(1.0, 2 * math.log(SD))
-    numbers = scoring.scores_elsewhere(fitted, DATA, scoring.encoded(fitted, DATA), dataset="dark")
+    numbers = elsewhere(fitted, DATA, scoring.encoded(fitted, DATA), dataset="dark")
     found = {n["quantity"]: n for n in numbers}
     assert set(found) == {"elbo_elsewhere", "total_corr_elsewhere", "mig_exact_elsewhere"}
     assert all(n["estimator"].endswith(", on dark") for n in numbers)
@@ -232,8 +249,8 @@ def test_scores_elsewhere_are_those_of_the_other_images(monkeypatch):
 def test_scores_elsewhere_need_the_same_factors(monkeypatch):
     turned = FactorData("turned", DATA.images[:], FACTORS.flip(0), DATA.factor_names,
                         DATA.factor_sizes, source="made up")  # fmt: skip
-    monkeypatch.setattr(scoring.datasets, "load", lambda name, size: turned)
+    monkeypatch.setattr(datasets, "load", lambda name, size: turned)
     fitted = model(1.0, 2 * math.log(SD))
     code = scoring.encoded(fitted, DATA)
     with pytest.raises(ValueError, match="turned must list the factors of pixels image by image"):
-        scoring.scores_elsewhere(fitted, DATA, code, dataset="turned")
+        elsewhere(fitted, DATA, code, dataset="turned")

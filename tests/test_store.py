@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from disentangled import store
-from disentangled.store import COLUMNS, NUMBER, DamagedFile
+from disentangled.store import COLUMNS, NUMBER, DamagedFile, RunFile, Scored
 
 SHARED = [name for name in COLUMNS if name not in NUMBER]
 
@@ -28,10 +28,16 @@ def number(value, **changes):
 NUMBERS = [number(-17.123456789012345), number(float("nan"), step=50, quantity="β")]
 
 
+def row_file(common, numbers, settings=None):
+    """A row file of one score."""
+    return RunFile(settings or {}, common, {"elbo": Scored(2, numbers)}, {"traversals": 1})
+
+
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "results" / "tiny" / "smoke" / "abc.json"
-    store.write_rows(path, {"steps": 100, "weights": {"beta": 4.0}}, common(), NUMBERS)
+    settings = {"steps": 100, "weights": {"beta": 4.0}}
+    store.write_rows(path, row_file(common(), NUMBERS, settings))
     return path
 
 
@@ -56,9 +62,23 @@ def test_a_file_is_a_line_a_number_with_its_settings(path):
     assert json.loads(path.read_text())["settings"] == {"steps": 100, "weights": {"beta": 4.0}}
 
 
+def test_a_file_comes_back_score_by_score(path):
+    row = store.read_run(path)
+    assert row.settings["steps"] == 100
+    assert row.pictures == {"traversals": 1}
+    assert list(row.scores) == ["elbo"]
+    assert row.scores["elbo"].version == 2
+    assert row.scores["elbo"].numbers[0] == NUMBERS[0]
+
+
+def test_numbers_of_another_version_are_left_out(path):
+    assert len(store.read_rows(path, {"elbo": 2, "mig": 7})) == 2
+    assert store.read_rows(path, {"elbo": 3}) == []
+
+
 def test_rows_of_a_folder(path, monkeypatch):
     monkeypatch.setenv(store.ROOT, str(path.parents[2]))
-    store.write_rows(path.with_name("def.json"), {}, common(seed=4), NUMBERS[:1])
+    store.write_rows(path.with_name("def.json"), row_file(common(seed=4), NUMBERS[:1]))
     frame = store.rows("tiny", "smoke")
     assert list(frame.columns) == COLUMNS
     assert frame["seed"].tolist() == [3, 3, 4]
@@ -78,14 +98,14 @@ def test_rows_of_a_folder(path, monkeypatch):
 )
 def test_other_columns_are_errors(tmp_path, shared, numbers, message):
     with pytest.raises(ValueError, match=message):
-        store.write_rows(tmp_path / "x.json", {}, shared, numbers)
+        store.write_rows(tmp_path / "x.json", row_file(shared, numbers))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_write_that_fails_leaves_the_old_file(path):
     before = path.read_bytes()
     with pytest.raises(TypeError, match="JSON"):
-        store.write_rows(path, {}, common(seed=object()), NUMBERS)
+        store.write_rows(path, row_file(common(seed=object()), NUMBERS))
 
     def half_written():
         with store.written_aside(path) as aside:
@@ -102,7 +122,7 @@ DAMAGES = {
     "cut off": lambda text: text[: len(text) // 2],
     "emptied": lambda text: "",
     "edited": lambda text: text.replace("-17.12", "-7.12"),
-    "a number less": lambda text: text.replace(text.splitlines()[4] + "\n", ""),
+    "a number less": lambda text: text.replace(text.splitlines()[6] + "\n", ""),
     "not JSON": lambda text: "elbo = -17",
     "another JSON": lambda text: "[1, 2]",
     "no digest": lambda text: '{"common": {}, "numbers": []}',

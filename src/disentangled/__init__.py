@@ -31,8 +31,11 @@ Training many seeds
     training       fit(run, seeds): stacks that fit the hardware, milestones, checkpoints
     scoring        a fitted model to the numbers of its row
     experiments    declarations: what varies, on what, judged how, for which figure; profiles
+    models         trained models on disk: all of a sweep's, and the few that are committed
     workers        the stacks of a setting: claim, train, score, write their rows
-    sweeps         rows(...) reads, complete(...) trains what is missing
+    rescoring      scores of kept models, taken anew
+    plans          what is left of a sweep, and what it costs
+    sweeps         rows(...) reads, complete(...) trains what is missing, rescore(...) scores
 
 Evidence
 

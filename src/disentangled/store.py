@@ -1,8 +1,9 @@
 """Rows, pictures and checkpoints on disk: one small file a run, written aside and renamed.
 
-A row file is JSON: what is common to all numbers of a run, the versions of its scores, then the
-numbers score by score, then a digest over all. A damaged file (cut off, edited, not JSON) is reported with a warning and counts as missing,
-so that the next sweep redoes it. Nothing is ever unpickled.
+A row file is JSON: what is common to all numbers of a run, the versions of its scores, the
+numbers score by score, and a digest over all. A damaged file (cut off, edited, not JSON) is
+reported with a warning and counts as missing, so that the next sweep redoes it. Nothing is ever
+unpickled.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ROOT = "DISENTANGLED_RESULTS"
 
 
 class Scored(NamedTuple):
-    """The numbers of one score (columns of `NUMBER`) and the version of the score that took them."""
+    """The numbers of one score, columns of `NUMBER`, and the version of it that took them."""
 
     version: int
     numbers: list[dict[str, Any]]
@@ -163,9 +164,7 @@ def read_rows(path: Path, current: Mapping[str, int] = NO_VERSIONS) -> list[dict
     ]
 
 
-def rows(
-    experiment: str, profile: str, current: Mapping[str, int] = NO_VERSIONS
-) -> pd.DataFrame:
+def rows(experiment: str, profile: str, current: Mapping[str, int] = NO_VERSIONS) -> pd.DataFrame:
     """All rows of an experiment under a profile; damaged files are reported and left out.
 
     current: as in `read_rows`.

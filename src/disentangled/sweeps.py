@@ -16,93 +16,84 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import torch
 
-from disentangled import costs, store
 from disentangled import data as datasets
 from disentangled import hardware as machines
+from disentangled import models, rescoring, store
 from disentangled.data import FactorData
 from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, settings
 from disentangled.hardware import Hardware
-from disentangled.progress import terminal
-from disentangled.runs import Run
+from disentangled.plans import missing, n_stacks, statement
+from disentangled.progress import bar, terminal
+from disentangled.scoring import SCORES
 from disentangled.workers import train
 
 POLL = 2.0  # seconds between looks at runs that another process has claimed
 
 
-class Cost(NamedTuple):
-    """What is missing of a sweep: settings, runs, and floating-point operations of training."""
-
-    settings: int
-    runs: int
-    flops: float
-
-
 def rows(experiment: str, profile: str) -> pd.DataFrame:
     """The rows that exist (see `store.COLUMNS`); reads only.
+
+    Numbers of a score whose version has been raised since are left out until `rescore` renews
+    them; `untaken` lists them.
 
     Raises:
         ValueError: an unknown experiment or profile.
     """
     declared = [s.run.id(seed) for s in settings(experiment, profile) for seed in s.seeds]
-    found = store.rows(experiment, profile)
+    current = {name: score.version for name, score in SCORES.items()}
+    found = store.rows(experiment, profile, current)
     return found[found["run_id"].isin(declared)].reset_index(drop=True)
 
 
-def missing(experiment: str, profile: str) -> list[Setting]:
-    """What is declared and has no whole row file, the costliest settings first."""
-    home = store.folder(experiment, profile)
-    left = []
+def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) -> pd.DataFrame:
+    """Take new and renewed scores of kept models, train nothing, then return all rows.
+
+    The numbers are equal to those that training would have written on the same machine. What
+    cannot be taken since its model is gone is listed on the terminal as not taken; its run stays.
+
+    Raises:
+        ValueError: an unknown experiment or profile.
+    """
+    hardware = hardware or Hardware()
+    declared = [s for s in settings(experiment, profile) if rescoring.untaken(s)]
+    progress = bar(f"{experiment}, {profile}, scores", len(declared), unit="setting")
+    gone: list[str] = []
+    with _one_thread(hardware):
+        for setting in declared:
+            run = setting.run
+            try:
+                data = _load(run.dataset, run.size).to(hardware.device)
+            except FileNotFoundError as error:
+                warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
+                continue
+            left = rescoring.renew(setting, data)
+            gone += [f"{run.id(u.seed)}, seed {u.seed}, step {u.step}: {u.name}" for u in left]
+            progress.update()
+    progress.close()
+    if gone:
+        lines = ["Not taken, since the model is gone:", *gone]
+        print(*lines, sep="\n  ", file=terminal(), flush=True)
+    _commit_medians(experiment, profile, hardware.device)
+    return rows(experiment, profile)
+
+
+def _commit_medians(experiment: str, profile: str, device: torch.device) -> None:
+    """Write the models that settings commit, where all runs are there and the model is kept."""
+    found = rows(experiment, profile)
     for setting in settings(experiment, profile):
-        seeds = [s for s in setting.seeds if not store.intact(home / f"{setting.run.id(s)}.json")]
-        if seeds:
-            left.append(setting._replace(seeds=tuple(seeds)))
-    return sorted(left, key=lambda s: -_flops(s))
+        whole = all(store.intact(models.row_path(setting.run, s)) for s in setting.seeds)
+        if whole and setting.kept_by and _any_model(setting):
+            data = _load(setting.run.dataset, setting.run.size)
+            models.commit_median(setting, found, data.to(device))
 
 
-def _shape(run: Run) -> tuple[int, int, int]:
-    """Of one image, without loading any: dSprites' one channel; three add little."""
-    return 1, run.size, run.size
-
-
-def _flops(setting: Setting) -> float:
-    return costs.flops(setting.run, _shape(setting.run)) * len(setting.seeds)
-
-
-def _n_stacks(setting: Setting) -> int:
-    """Into how many stacks the setting's runs fall here: what processes can take apart."""
-    return len(costs.groups(setting.run, setting.seeds, _shape(setting.run), Hardware()))
-
-
-def flops(experiment: str, profile: str) -> float:
-    """Floating-point operations of training everything that is declared."""
-    return sum(_flops(setting) for setting in settings(experiment, profile))
-
-
-def cost(experiment: str, profile: str) -> Cost:
-    """What `complete` would have to train."""
-    left = missing(experiment, profile)
-    return Cost(len(left), sum(len(s.seeds) for s in left), sum(_flops(s) for s in left))
-
-
-def statement(experiment: str, profile: str) -> str:
-    """One line on what is missing and what it costs on the machine at hand."""
-    total = cost(experiment, profile)
-    if not total.runs:
-        return f"{experiment}, {profile}: nothing is missing"
-    device = machines.default_device()
-    rate = costs.training_rate(device)
-    hours = total.flops / rate / 3600
-    duration = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
-    return (
-        f"{experiment}, {profile}: {total.runs} runs of {total.settings} settings are missing, "
-        f"{total.flops:.1e} floating-point operations; about {duration} on this {device.type} "
-        f"at a sustained {rate / 1e9:.0f} GFLOP/s"
-    )
+def _any_model(setting: Setting) -> bool:
+    last = setting.run.all_steps()
+    return any(models.model_path(setting.run, s, last).exists() for s in setting.seeds)
 
 
 def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd.DataFrame:
@@ -125,11 +116,12 @@ def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd
         print(statement(experiment, profile), file=terminal(), flush=True)
         on_cpu = machines.default_device().type == "cpu"
         n_processes = workers or (machines.cores() if on_cpu else 1)
-        n_processes = min(n_processes, sum(map(_n_stacks, left)))
+        n_processes = min(n_processes, sum(map(n_stacks, left)))
         if n_processes == 1:
             work(experiment, profile)
         else:
             _work_apart(experiment, profile, n_processes)
+        _commit_medians(experiment, profile, machines.default_device())
     return rows(experiment, profile)
 
 
@@ -206,10 +198,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("profile", choices=sorted(PROFILES))
     parser.add_argument("--workers", type=int, help="processes (default: one a core, or one GPU)")
     parser.add_argument("--worker", action="store_true", help="train in this process, no others")
+    parser.add_argument("--rescore", action="store_true",
+                        help="take new scores of kept models, train nothing")  # fmt: skip
+    parser.add_argument("--drop-models", action="store_true",
+                        help="delete the kept models, which later scores need")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="state the cost and stop")
     chosen = parser.parse_args(arguments)
     if chosen.dry_run:
         print(statement(chosen.experiment, chosen.profile))
+    elif chosen.rescore:
+        rescore(chosen.experiment, chosen.profile)
+        print(statement(chosen.experiment, chosen.profile))
+    elif chosen.drop_models:
+        print(f"{models.drop(chosen.experiment, chosen.profile)} models deleted")
     elif chosen.worker:
         work(chosen.experiment, chosen.profile)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import CHUNK, Run
-from disentangled.stacks import Params, Stack, bind, image_shape
+from disentangled.stacks import Params, Stack, bind, build, image_shape
 
 ENCODE_BLOCK = 4096  # images encoded at once
 
@@ -96,6 +96,42 @@ class Fitted:
         with torch.no_grad():
             lifted: Tensor = vmap(decoder)(self.params, self.buffers, z)
             return lifted
+
+
+def flattened(model: Fitted) -> dict[str, Tensor]:
+    """Parameters and buffers of a stack of one in a flat dict, as `restored` takes them."""
+    return {
+        f"{role}/{name}": tensor[0]
+        for of in (model.params, model.buffers)
+        for role, tensors in of.items()
+        for name, tensor in tensors.items()
+    }
+
+
+def restored(
+    run: Run, seed: int, step: int, tensors: Mapping[str, Tensor], data: FactorData
+) -> Fitted:
+    """The stack of one that `flattened` made flat, on the device of the data.
+
+    Raises:
+        ValueError: the tensors are not those of the run's nets.
+    """
+    built = build(run, seed, image_shape(data))
+    templates = {role: net.to("meta").requires_grad_(False).eval() for role, net in built.items()}
+    try:
+        params, buffers = (
+            {
+                role: {k: tensors[f"{role}/{k}"][None].to(data.device) for k in dict(named(net))}
+                for role, net in templates.items()
+            }
+            for named in (nn.Module.named_parameters, nn.Module.named_buffers)
+        )
+    except KeyError as absent:
+        raise ValueError(
+            f"the kept model has no {absent.args[0]}, which the nets of {run.title()} need; "
+            "delete it and train the run again"
+        ) from None
+    return Fitted(run, (seed,), step, params, {}, {}, 0.0, templates, buffers)
 
 
 class Checkpoint(NamedTuple):

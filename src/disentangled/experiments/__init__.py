@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from disentangled.experiments import beta_tcvae, correlated_noise, split_encoder
-from disentangled.experiments.setting import PROFILES, Setting
+from disentangled.experiments.setting import PROFILES, Setting, checked
 from disentangled.runs import known
 
 EXPERIMENTS: dict[str, Callable[[str], list[Setting]]] = {
@@ -19,11 +19,11 @@ def settings(experiment: str, profile: str) -> list[Setting]:
     """All settings of an experiment under a profile.
 
     Raises:
-        ValueError: an unknown experiment or profile; the message lists the valid ones.
+        ValueError: an unknown experiment, profile or score; the message lists the valid ones.
     """
     known("experiment", experiment, EXPERIMENTS)
     known("profile", profile, PROFILES)
-    return EXPERIMENTS[experiment](profile)
+    return [checked(setting) for setting in EXPERIMENTS[experiment](profile)]
 
 
 __all__ = ["EXPERIMENTS", "PROFILES", "Setting", "settings"]

@@ -8,10 +8,8 @@ draw of this one found, its seeds trained as a stack, in stacked_draw.json besid
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
-from disentangled import scoring
 from disentangled.experiments.setting import Setting
 from disentangled.runs import CHUNK, Run
 
@@ -112,8 +110,12 @@ def settings(profile: str) -> list[Setting]:
             learning_rate=sizes.learning_rate,
         )
         milestones = (sizes.steps // 2,) if longer == 1 else (sizes.steps,)
-        elsewhere = (partial(scoring.scores_elsewhere, dataset=sizes.dataset),) if dataset else ()
-        return Setting(run, tuple(range(sizes.n_seeds)), milestones, elsewhere)
+        declared = Setting(
+            run, tuple(range(sizes.n_seeds)), milestones, kept_by="" if dataset else "mig_exact"
+        )
+        if dataset:  # trained on real images: scored on the re-render too
+            return declared._replace(at_end=(*declared.at_end, "on_rerender"))
+        return declared
 
     grid = [setting("vae", {})]
     grid += [setting("beta_vae", {"beta": beta}) for beta in sizes.betas]

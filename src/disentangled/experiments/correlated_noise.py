@@ -5,7 +5,6 @@ Figure 2 of Yang et al. 2020 on dSprites, σ = 0 and 0.9, and values of σ in be
 
 from __future__ import annotations
 
-from disentangled import scoring
 from disentangled.experiments import dlib_study
 from disentangled.experiments.setting import Setting
 
@@ -27,5 +26,6 @@ def settings(profile: str) -> list[Setting]:
             run = dlib_study.run(
                 "correlated_noise", profile, "dsprites", objective, noise_correlation=sigma
             )
-            declared.append(Setting(run, seeds, (), (scoring.mapped_scores,)))
+            setting = Setting(run, seeds, kept_by="mig")
+            declared.append(setting._replace(at_end=(*setting.at_end, "mapped")))
     return declared

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-from disentangled import scoring
-from disentangled.data import FactorData
-from disentangled.runs import Run
-from disentangled.training import Fitted
-
-Scores = Callable[[Fitted, FactorData, scoring.Encoded], list[scoring.Number]]
+from disentangled.runs import Run, known
+from disentangled.scoring import PICTURES, SCORES
 
 PROFILES: dict[str, str] = {
     "smoke": "minutes for the whole book; shows that it runs, not what is true",
@@ -23,11 +18,37 @@ class Setting(NamedTuple):
     """A run and how it is judged.
 
     seeds: one model each.
-    milestones: steps before the last at which `scoring.main_scores` are taken as well.
-    also: what is scored at the end besides `scoring.further_scores`.
+    milestones: steps before the last at which models are scored as well.
+    scores: names in `scoring.SCORES`, taken at the milestones and at the end.
+    at_end: those taken at the end only.
+    pictures: names in `scoring.PICTURES`, taken at the end.
+    kept_by: the quantity whose median over seeds names the model that is committed, its decoder
+        and its code of all images; none is where it is empty.
     """
 
     run: Run
     seeds: tuple[int, ...]
-    milestones: tuple[int, ...]
-    also: tuple[Scores, ...] = ()
+    milestones: tuple[int, ...] = ()
+    scores: tuple[str, ...] = ("elbo", "mig_exact")
+    at_end: tuple[str, ...] = ("mig", "supervised", "gaussian_tc")
+    pictures: tuple[str, ...] = ("reconstructions", "traversals")
+    kept_by: str = ""
+
+    def scores_at(self, step: int) -> tuple[str, ...]:
+        """The scores that are taken at a step."""
+        if step == self.run.all_steps():
+            return tuple(dict.fromkeys([*self.scores, *self.at_end]))
+        return self.scores if step in self.milestones else ()
+
+
+def checked(setting: Setting) -> Setting:
+    """The setting, if what it names is there.
+
+    Raises:
+        ValueError: a score or pictures that nothing takes; the message lists what there is.
+    """
+    for name in (*setting.scores, *setting.at_end):
+        known("score", name, SCORES)
+    for name in setting.pictures:
+        known("kind of pictures", name, PICTURES)
+    return setting

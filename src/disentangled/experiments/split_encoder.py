@@ -37,5 +37,5 @@ def settings(profile: str) -> list[Setting]:
     declared = []
     for dataset, objective, split in cases:
         run = dlib_study.run("split_encoder", profile, dataset, objective, split=split)
-        declared.append(Setting(run, seeds, ()))
+        declared.append(Setting(run, seeds, kept_by="mig"))
     return declared
