@@ -1,0 +1,153 @@
+"""Figures of the chapter mutual_information_gap: where codes keep factors, what scores see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from disentangled.figures.style import COLOURS, finish, heatmap
+from disentangled.types import Score
+
+FACTORS = ["$v_1$", "$v_2$"]
+AXES = ["$z_1$", "$z_2$", "$z_3$"]
+MOST = math.log(8)
+"""Nats that an axis can know of a factor with eight values."""
+
+
+def informations(scores: Mapping[str, Score], *, profile: str) -> Figure:
+    """I(z_j; v_k) of two factors and three axes as a heat map, one a code, with the code's gap.
+
+    Args:
+        scores: name of the code -> its score by `mig_exact`.
+        profile: of the chapter.
+    """
+    figure, panels = plt.subplots(1, len(scores), figsize=(8.4, 2.2))
+    for axes, (name, score) in zip(panels, scores.items(), strict=True):
+        heatmap(axes, score.parts["mutual_information"], FACTORS, AXES, top=MOST)
+        axes.set_title(f"{name}\nMIG = {score.value:.2f}", fontsize=10)
+    return finish(figure, profile, "closed-form codes, no sampling")
+
+
+def largest_difference(scores: Mapping[str, Score], exact: Mapping[str, Tensor]) -> float:
+    """The most nats by which an information of a score is off the table of the same name.
+
+    Args:
+        scores: name of the code -> its score by `mig_exact`.
+        exact: name -> I(z_j; v_k) in nats, (K, D).
+    """
+    return max(
+        float((torch.as_tensor(scores[name].parts["mutual_information"]) - table).abs().max())
+        for name, table in exact.items()
+    )
+
+
+def turned_code(
+    angle: int,
+    *,
+    codes: Mapping[int, Tensor],
+    scores: Mapping[int, Score],
+    factors: Tensor,
+    profile: str,
+) -> Figure:
+    """A code turned by an angle: its plane, its informations, and its gap among those of all.
+
+    Args:
+        angle: degrees, among the keys of codes and scores.
+        codes: angle -> means of the turned code, (N, 3).
+        scores: angle -> score of the turned code by `mig_exact`.
+        factors: (N, 2).
+        profile: of the chapter.
+    """
+    figure, (plane, table, curve) = plt.subplots(
+        1, 3, figsize=(7.6, 2.6), width_ratios=[1, 1.2, 1.2]
+    )
+    first, second = codes[angle][:, :2].T.numpy()
+    plane.scatter(first, second, c=factors[:, 0].numpy(), cmap="viridis", s=22, lw=0)
+    plane.set(xlim=(-2.4, 2.4), ylim=(-2.4, 2.4), aspect="equal", xticks=[], yticks=[])
+    plane.set(xlabel="$z_1$", ylabel="$z_2$")
+    plane.set_title(f"turned by {angle}°; colour: $v_1$", fontsize=9)
+    score = scores[angle]
+    heatmap(table, score.parts["mutual_information"], FACTORS, AXES, top=MOST)
+    table.set_title("$I(z_j; v_k)$, nats", fontsize=9)
+    curve.plot(list(scores), [each.value for each in scores.values()], color=COLOURS["blue"])
+    curve.plot(angle, score.value, "o", ms=8, color=COLOURS["vermilion"])
+    curve.set(ylim=(0, 1), xticks=[0, 45, 90], xlabel="angle, degrees")
+    curve.set_title(f"MIG = {score.value:.2f}", fontsize=9)
+    return finish(figure, profile, "closed-form codes, no sampling")
+
+
+def turned_code_in_words(angle: int, *, scores: Mapping[int, Score]) -> str:
+    """The angle and the gap of a turned code."""
+    return f"Code turned by {angle} degrees: mutual information gap {scores[angle].value:.2f}"
+
+
+def scores_by_angle(
+    gaps: Mapping[int, float],
+    both_scores: Mapping[int, Sequence[Sequence[float]]],
+    *,
+    profile: str,
+) -> Figure:
+    """Three scores of a code against the angle by which it is turned.
+
+    Args:
+        gaps: angle in degrees -> exact mutual information gap.
+        both_scores: angle -> scores of Higgins and of Kim and Mnih on every draw, (S, 2); the
+            angles are those of gaps.
+        profile: of the chapter.
+    """
+    angles = list(gaps)
+    values = torch.tensor([both_scores[angle] for angle in angles])  # (A, S, 2)
+    figure, axes = plt.subplots(figsize=(6.4, 2.8))
+    axes.plot(angles, list(gaps.values()), color=COLOURS["blue"], label="MIG")
+    styles = ("Higgins", "orange", 4.5), ("Kim and Mnih", "green", 1.5)  # they nearly coincide
+    for score, (name, colour, width) in zip(values.unbind(-1), styles, strict=True):
+        middle = _band(axes, angles, score, COLOURS[colour])
+        axes.plot(angles, middle, color=COLOURS[colour], lw=width, label=name)
+    axes.set(xlabel="angle, degrees", ylabel="score", ylim=(0, 1.05), xticks=range(0, 91, 15))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    bars = "lines: mean over draws, bands: their range (MIG: exact)"
+    return finish(figure, profile, "closed-form codes", seeds=values.shape[1], bars=bars)
+
+
+def scores_by_bins(
+    gaps: Mapping[int, Sequence[Sequence[float]]],
+    bins: Sequence[int],
+    *,
+    exact: float,
+    profile: str,
+) -> Figure:
+    """The binned gap of a code against the number of bins, and the exact one.
+
+    Args:
+        gaps: number of images, at most two -> gaps by number of bins and draw, (B, S).
+        bins: the numbers of bins, (B,).
+        exact: gap with exact entropies.
+        profile: of the chapter.
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 2.8))
+    colours = COLOURS["vermilion"], COLOURS["sky"]
+    for (n_images, drawn), colour in zip(gaps.items(), colours, strict=False):
+        values = torch.tensor(drawn)  # (B, S)
+        middle = _band(axes, bins, values, colour)
+        axes.plot(bins, middle, "o-", ms=3, color=colour, label=f"{n_images:,} images")
+    axes.axhline(exact, color="k", lw=1.5, label="exact entropies")
+    axes.set(xscale="log", xlabel="number of bins", ylabel="MIG", ylim=(0, 1))
+    axes.set_xticks([4, 8, 16, 32, 64, 128], ["4", "8", "16", "32", "64", "128"])
+    axes.minorticks_off()
+    axes.legend(loc="lower right")
+    bars = "lines: mean over draws, bands: their range"
+    return finish(figure, profile, "closed-form codes", seeds=values.shape[1], bars=bars)
+
+
+def _band(axes: Axes, x: Sequence[int], values: Tensor, colour: str) -> list[float]:
+    """Shade the range over draws of values (P, S); the means over draws, (P,)."""
+    low, high = values.amin(1).numpy(), values.amax(1).numpy()
+    axes.fill_between(x, low, high, color=colour, alpha=0.25, lw=0)
+    means: list[float] = values.mean(1).tolist()
+    return means
