@@ -18,6 +18,7 @@ import torch
 from disentangled import (
     costs,
     experiments,
+    models,
     plans,
     progress,
     scoring,
@@ -317,7 +318,11 @@ def test_cost_and_its_statement(home, monkeypatch):
     monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 300)
     assert "about 5 minutes on this" in sweeps.statement("tiny", "smoke")
     sweeps.work("tiny", "smoke", tiny.CPU)
-    assert sweeps.statement("tiny", "smoke") == "tiny, smoke: nothing is missing"
+    size = models.n_bytes("tiny", "smoke")
+    assert sweeps.statement("tiny", "smoke") == (
+        "tiny, smoke: nothing is missing; "
+        f"kept models take {size / 1e6:.1f} MB (--drop-models deletes them)"
+    )
 
 
 def test_one_thread_while_it_trains_on_a_cpu(home, monkeypatch):
@@ -412,6 +417,10 @@ def test_the_command_states_the_cost_or_trains(home, monkeypatch, capsys):
     assert numbers(home) == {}
     sweeps.main(["tiny", "smoke", "--worker"])
     assert len(numbers(home)) == 1
+    sweeps.main(["tiny", "smoke"])
+    assert capsys.readouterr().out.startswith("tiny, smoke: nothing is missing; kept models")
+    sweeps.main(["tiny", "smoke", "--drop-models"])
+    assert capsys.readouterr().out == "1 models deleted\n"
     sweeps.main(["tiny", "smoke"])
     assert capsys.readouterr().out == "tiny, smoke: nothing is missing\n"
 

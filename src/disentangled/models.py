@@ -50,7 +50,8 @@ def model_path(run: Run, seed: int, step: int) -> Path:
 def keep(model: Fitted) -> None:
     """Write a stack of one to its place."""
     (seed,) = model.seeds
-    store.write_tensors(model_path(model.run, seed, model.step), flattened(model))
+    path = model_path(model.run, seed, model.step)
+    store.write_tensors(path, flattened(model), seed=str(seed), step=str(model.step))
 
 
 def kept(run: Run, seed: int, step: int, data: FactorData) -> Fitted | None:

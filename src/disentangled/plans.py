@@ -96,7 +96,7 @@ def _models(experiment: str, profile: str) -> str:
     """What the kept models take, and what rows lack, in words that end a statement."""
     parts = []
     if size := models.n_bytes(experiment, profile):
-        parts.append(f"kept models take {size / 2**20:.0f} MiB (--drop-models deletes them)")
+        parts.append(f"kept models take {size / 1e6:.1f} MB (--drop-models deletes them)")
     lacking = untaken(experiment, profile)
     if len(lacking):
         parts.append(

@@ -1,0 +1,237 @@
+"""Scores taken of kept models are those that training would have taken, and nothing is trained."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+import torch
+from torch import nn
+
+from disentangled import (
+    experiments,
+    models,
+    plans,
+    rescoring,
+    scoring,
+    store,
+    sweeps,
+    training,
+    workers,
+)
+from disentangled.nets import PARTS, Part
+from disentangled.scoring import PICTURES, SCORES, ModelPictures, ModelScore, number
+
+DATA = tiny.images()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    tiny.register(monkeypatch.setitem)
+    monkeypatch.setenv(store.ROOT, str(tmp_path))
+    return tmp_path / "tiny" / "smoke"
+
+
+def declare(monkeypatch, *chosen):
+    monkeypatch.setitem(experiments.EXPERIMENTS, "tiny", lambda profile: list(chosen))
+
+
+def setting(**more):
+    return tiny.setting(tiny.run(steps=100), (0, 1), (50,), **more)
+
+
+def mean_norm(model, data, code):
+    """A toy score: the mean length of a mean code."""
+    value = float(code.mean.double().norm(dim=1).mean())
+    return [number(model.step, "mean_norm", value, estimator="data set", code="mean", unit="1")]
+
+
+def content(home):
+    """Numbers, versions and pictures of each row file, whatever the order of its scores."""
+    files = {path.stem: json.loads(path.read_text()) for path in home.glob("*.json")}
+    return {
+        stem: (sorted(map(tuple, f["numbers"]), key=repr), f["versions"], f["pictures"])
+        for stem, f in files.items()
+    }
+
+
+def no_training(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("it trains")
+
+    monkeypatch.setattr(workers, "trajectory", refuse)
+    monkeypatch.setattr(training, "trajectory", refuse)
+
+
+def test_a_new_score_equals_what_training_would_have_written(home, monkeypatch):
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(mean_norm, needs_factors=False))
+    more = {"scores": ("elbo", "mig_exact", "mean_norm"), "at_end": ("mig", "gaussian_tc")}
+    declare(monkeypatch, setting(**more))
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    whole = content(home)
+    for path in home.glob("*.json"):
+        path.unlink()
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    assert content(home) != whole
+    declare(monkeypatch, setting(**more))
+    assert sweeps.missing("tiny", "smoke") == []  # lacking a score is not being missing
+    assert "8 scores are not taken, 8 of them of kept" in sweeps.statement("tiny", "smoke")
+    no_training(monkeypatch)
+    found = sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+    assert content(home) == whole
+    assert set(found[found["quantity"] == "mean_norm"]["step"]) == {50, 100}
+    assert len(plans.untaken("tiny", "smoke")) == 0
+
+
+def test_a_raised_version_is_left_out_until_it_is_renewed(home, monkeypatch):
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(mean_norm))
+    declare(monkeypatch, setting(at_end=("mean_norm",)))
+    sweeps.work("tiny", "smoke", tiny.CPU)
+
+    def doubled(model, data, code):
+        (line,) = mean_norm(model, data, code)
+        return [line | {"value": 2 * line["value"]}]
+
+    before = sweeps.rows("tiny", "smoke").query("quantity == 'mean_norm'")["value"].to_numpy()
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(doubled, version=2))
+    assert len(sweeps.rows("tiny", "smoke").query("quantity == 'mean_norm'")) == 0
+    assert plans.untaken("tiny", "smoke")["score"].tolist() == ["mean_norm"] * 2
+    no_training(monkeypatch)
+    after = sweeps.rescore("tiny", "smoke", hardware=tiny.CPU).query("quantity == 'mean_norm'")
+    assert np.array_equal(after["value"].to_numpy(), 2 * before)
+    # everything else of the rows stayed
+    assert len(sweeps.rows("tiny", "smoke")) == 2 * (2 * 13 + 1)
+
+
+def test_what_has_no_model_any_more_is_listed_and_stays(home, monkeypatch, capfd):
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    run = setting().run
+    models.model_path(run, 1, 100).unlink()
+    before = content(home)
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(mean_norm))
+    declare(monkeypatch, setting(at_end=("mean_norm",)))
+    no_training(monkeypatch)
+    sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+    assert f"{run.id(1)}, seed 1, step 100: mean_norm" in capfd.readouterr().err
+    assert content(home)[run.id(1)] == before[run.id(1)]
+    left = plans.untaken("tiny", "smoke")
+    assert left[["run_id", "score", "model_kept"]].values.tolist() == [
+        [run.id(1), "mean_norm", False]
+    ]
+    assert sweeps.missing("tiny", "smoke") == []
+    assert "1 scores are not taken, 0 of them" in sweeps.statement("tiny", "smoke")
+
+
+def test_a_damaged_model_counts_as_gone(home, monkeypatch):
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    models.model_path(setting().run, 0, 100).write_bytes(b"cut")
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(mean_norm))
+    with pytest.warns(UserWarning, match="is damaged"):
+        gone = rescoring.renew(setting(at_end=("mean_norm",)), DATA)
+    assert gone == [(0, 100, "mean_norm")]
+
+
+def test_pictures_are_taken_by_name_too(home, monkeypatch):
+    def brightness(model, data, code):
+        return {"bright": np.full((2, 1, 4, 4), 200, np.uint8)}
+
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    monkeypatch.setitem(PICTURES, "bright", ModelPictures(brightness))
+    named = ("reconstructions", "traversals", "bright")
+    declare(monkeypatch, setting(pictures=named))
+    assert set(plans.untaken("tiny", "smoke")["score"]) == {"pictures: bright"}
+    no_training(monkeypatch)
+    sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+    path = home / "pictures" / f"{setting().run.id(0)}.npz"
+    bright, originals = store.read_pictures(path, "bright", "originals")
+    assert (bright == 200).all()
+    assert originals.shape == (10, 1, 4, 4)
+
+
+def test_a_kept_model_is_the_trained_one(home, monkeypatch):
+    class Normed(nn.Module):
+        def __init__(self, shape, n_axes):
+            super().__init__()
+            self.norm, self.head = nn.BatchNorm1d(16), nn.Linear(16, 2 * n_axes)
+
+        def forward(self, x):
+            return self.head(self.norm(x.flatten(1))).chunk(2, -1)
+
+    monkeypatch.setitem(PARTS, "normed", Part(Normed))
+    run = tiny.run(nets={"encoder": "normed"}, steps=50)
+    fitted = training.fit(run, [5], DATA, hardware=tiny.CPU)
+    models.keep(fitted)
+    again = models.kept(run, 5, 50, DATA)
+    for one, other in zip(fitted.encode(DATA), again.encode(DATA), strict=True):
+        assert torch.equal(one, other)
+    z = torch.randn(1, 4, 3)
+    assert torch.equal(fitted.decode(z), again.decode(z))
+    assert models.kept(run, 6, 50, DATA) is None
+    other = tiny.run("factor_vae", steps=50)
+    store.write_tensors(models.model_path(other, 5, 50), training.flattened(fitted))
+    with pytest.raises(ValueError, match="has no encoder/"):
+        models.kept(other, 5, 50, DATA)
+
+
+def test_models_are_counted_and_dropped(home, monkeypatch):
+    declare(monkeypatch, setting(kept_by="mig_exact"))
+    sweeps.complete("tiny", "smoke", workers=1)
+    paths = list((home / "models").glob("*"))
+    assert len(paths) == 4  # two seeds, half-way and at the end
+    assert models.n_bytes("tiny", "smoke") == sum(p.stat().st_size for p in paths)
+    assert models.drop("tiny", "smoke") == 4
+    assert models.n_bytes("tiny", "smoke") == 0
+    assert len(list((home / "decoders").glob("*"))) == 1  # what is committed stays
+
+
+def test_the_median_seeds_decoder_and_codes_are_committed(home, monkeypatch):
+    chosen = tiny.setting(tiny.run(steps=50), (0, 1, 2), kept_by="elbo")
+    declare(monkeypatch, chosen)
+    sweeps.complete("tiny", "smoke", workers=1)
+    rows = sweeps.rows("tiny", "smoke").query("quantity == 'elbo'")
+    median = int(rows.sort_values("value")["seed"].iloc[1])
+    (path,) = (home / "decoders").glob("*.safetensors")
+    assert path == models.committed_path(chosen.run, median)
+    kept, model = models.committed(chosen), models.kept(chosen.run, median, 50, DATA)
+    mean, logvar = model.encode(DATA)
+    torch.testing.assert_close(kept.mean, mean[0], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(kept.logvar, logvar[0], rtol=1e-3, atol=1e-3)
+    assert set(kept.decoder) == set(model.params["decoder"])
+    tensors, _ = store.read_tensors(path)
+    assert {t.dtype for t in tensors.values()} == {torch.float16}
+    # another median replaces it
+    swapped = rows.assign(value=[0.0, -1.0, 1.0], quantity="elbo")
+    models.commit_median(chosen, pd.DataFrame(swapped), DATA)
+    assert list((home / "decoders").glob("*.safetensors")) == [
+        models.committed_path(chosen.run, int(swapped["seed"].iloc[0]))
+    ]
+    assert models.committed(tiny.setting(tiny.run(), (0,))) is None
+
+
+def test_scores_that_need_factors_are_left_out_where_there_are_none():
+    bare = DATA._replace(
+        factors=torch.zeros(64, 0, dtype=torch.int64), factor_names=(), factor_sizes=()
+    )
+    run = tiny.run(steps=50)
+    fitted = training.fit(run, [0], bare, hardware=tiny.CPU)
+    code = scoring.encoded(fitted, bare)
+    taken = scoring.taken(("elbo", "mig_exact", "mig", "supervised", "gaussian_tc"), fitted, bare,
+                          code)  # fmt: skip
+    assert set(taken) == {"elbo", "gaussian_tc"}
+    full = scoring.taken(("elbo", "gaussian_tc"), fitted, DATA, code)
+    assert taken == full
+    assert set(PICTURES["traversals"].take(fitted, bare, code)) == {"traversals"}
+
+
+def test_an_unknown_score_is_an_error_that_lists_what_there_is(monkeypatch):
+    declare(monkeypatch, setting(at_end=("magic",)))
+    with pytest.raises(ValueError, match=r"unknown score 'magic'; choose one of elbo, gaussian"):
+        experiments.settings("tiny", "smoke")
+    declare(monkeypatch, setting(pictures=("magic",)))
+    with pytest.raises(ValueError, match="unknown kind of pictures 'magic'"):
+        experiments.settings("tiny", "smoke")
