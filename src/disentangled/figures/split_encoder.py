@@ -1,0 +1,253 @@
+"""The chapter on split encoders: its figures, the numbers that its prose quotes, what it asserts.
+
+`runs` is the table of `tables.settled` with the column score, the library's MIG over all factors.
+Data sets go by the paper's names, the keys of `dlib_study.Profile.datasets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from disentangled import nets, tables
+from disentangled.experiments import dlib_study
+from disentangled.experiments.split_encoder import OTHERS, SPLIT, VANILLA
+from disentangled.figures import over_seeds, portraits
+from disentangled.figures.style import COLOURS, finish
+from disentangled.records import Record
+
+DATASETS = ("dsprites", "smallnorb", "cars3d")
+
+MODELS = {"factor_vae_dlib": "FactorVAE, γ = 35", "beta_tcvae_dlib": "β-TCVAE, β = 6"}
+"""Objectives as the titles of panels name them."""
+
+ENCODERS = {"vanilla": VANILLA, "split": SPLIT}
+"""The encoders that are compared on all data sets: what follows the vanilla net's name."""
+
+LOOKS = {"vanilla": (COLOURS["blue"], "o"), "split": (COLOURS["vermilion"], "^")}
+"""Colour and marker of each encoder, the same in every figure."""
+
+SPLITS = {
+    "vanilla": VANILLA,
+    "depth 1, full width": SPLIT,
+    "depth 1, vanilla's parameters": OTHERS[0],
+    "depth 2, full width": OTHERS[1],
+    "depth 2, vanilla's parameters": OTHERS[2],
+}
+"""The encoders that are compared by depth and width."""
+
+SHADES = ("blue", "vermilion", "orange", "purple", "green")
+"""Their colours."""
+
+CHANGES = {
+    (title, depth, step): (column, *pair)
+    for column, title in (("score", "MIG"), ("distortion", "distortion"))
+    for depth in ("depth 1", "depth 2")
+    for step, pair in {
+        "split": (f"{depth}, vanilla's parameters", "vanilla"),
+        "wider": (f"{depth}, full width", f"{depth}, vanilla's parameters"),
+        "both": (f"{depth}, full width", "vanilla"),
+    }.items()
+}
+"""What tells splitting from size: score, depth and step -> column, encoder after and before it."""
+
+SCORE = "MIG (library, all factors)"
+
+VIOLINS = "violins: density, median, quartiles, adjacent values"
+
+
+def setting(
+    runs: pd.DataFrame, profile: str, dataset: str, objective: str, split: str
+) -> pd.DataFrame:
+    """The finished runs of a setting, by seed."""
+    run = dlib_study.run("split_encoder", profile, dataset, objective, split=split)
+    ids = [run.id(seed) for seed in range(dlib_study.SIZES[profile].n_seeds)]
+    return runs[runs["run_id"].isin(ids)].sort_values("seed")
+
+
+def on_dataset(runs: pd.DataFrame, profile: str, dataset: str) -> pd.DataFrame:
+    """The runs of both objectives and both encoders on a data set."""
+    return pd.concat(
+        setting(runs, profile, dataset, objective, split)
+        for objective in MODELS
+        for split in ENCODERS.values()
+    )
+
+
+def violins(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
+    """MIG over seeds, a panel an objective (Yang et al. 2020, Figures 3, 5 and 7)."""
+    figure, panels = plt.subplots(1, 2, figsize=(6.8, 3.1), sharey=True)
+    for axes, (objective, title) in zip(panels, MODELS.items(), strict=True):
+        groups = {}
+        for name, split in ENCODERS.items():
+            table = setting(runs, profile, dataset, objective, split)
+            groups[name] = (table["score"].to_numpy(), LOOKS[name][0])
+        over_seeds.violins(groups, SCORE, axes)
+        axes.set_title(title)
+    panels[1].set_ylabel("")
+    return _finish(figure, on_dataset(runs, profile, dataset), VIOLINS, profile)
+
+
+def scatter(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
+    """MIG against distortion, a point a run (Yang et al. 2020, Figures 4, 6 and 8).
+
+    A run beyond `upper_fence` is drawn hollow at the fence, with its distortion in words.
+    """
+    figure, panels = plt.subplots(1, 2, figsize=(6.8, 3.1), sharey=True)
+    for axes, (objective, title) in zip(panels, MODELS.items(), strict=True):
+        pair = {
+            name: setting(runs, profile, dataset, objective, split)
+            for name, split in ENCODERS.items()
+        }
+        edge = upper_fence(pd.concat(pair.values())["distortion"])
+        for name, table in pair.items():
+            _points(axes, table, edge, name)
+        axes.set(title=title, xlabel="distortion, nats an image")
+    panels[0].set_ylabel(SCORE)
+    panels[1].legend()
+    bars = "a point is a run; hollow: further to the right, at the value beside it"
+    return _finish(figure, on_dataset(runs, profile, dataset), bars, profile)
+
+
+def best(runs: pd.DataFrame, dataset: str, objective: str, *, profile: str) -> Figure:
+    """The run of highest MIG of either encoder (Yang et al. 2020, Figures 9 to 11)."""
+    lines = {}
+    for name, split in ENCODERS.items():
+        line = setting(runs, profile, dataset, objective, split).sort_values("score").iloc[-1]
+        lines[f"{name}, MIG {line['score']:.2f}"] = line
+    return portraits.side_by_side(lines, "split_encoder", profile=profile, reach=1.0)
+
+
+def depth_and_width(by_split: Mapping[str, pd.DataFrame], *, profile: str) -> Figure:
+    """MIG and distortion of all encoders; a run beyond `upper_fence` is an arrow.
+
+    by_split: the runs of every encoder of `SPLITS`, by its name there.
+    """
+    figure, panels = plt.subplots(2, 1, figsize=(7.4, 5.6), sharex=True)
+    labels = {"score": "MIG (library)", "distortion": "distortion, nats"}
+    for axes, (column, label) in zip(panels, labels.items(), strict=True):
+        groups = {
+            name.replace(", ", "\n"): (table[column].to_numpy(), COLOURS[shade])
+            for (name, table), shade in zip(by_split.items(), SHADES, strict=True)
+        }
+        over_seeds.violins(groups, label, axes)
+    together = pd.concat(by_split.values())
+    edge = upper_fence(together["distortion"])
+    if together["distortion"].max() > edge:
+        panels[1].set_ylim(together["distortion"].min() - 1, edge)
+        for place, table in enumerate(by_split.values(), start=1):
+            for nats in table["distortion"][table["distortion"] > edge]:
+                panels[1].text(place + 0.2, edge, f"↑ {nats:.0f}", va="top", fontsize=8)
+    seeds = dlib_study.SIZES[profile].n_seeds
+    return finish(figure, profile, tables.source(together), seeds=seeds, bars=VIOLINS)
+
+
+def upper_fence(values: pd.Series[float]) -> float:
+    """Six interquartile ranges above the upper quartile: a run that did not train lies beyond,
+    and would squeeze the others."""
+    low, high = values.quantile([0.25, 0.75])
+    return float(high + 6 * (high - low))
+
+
+def n_parameters(profile: str) -> dict[str, int]:
+    """The number of parameters of every encoder of `SPLITS`."""
+    sizes = dlib_study.SIZES[profile]
+    n_axes = dlib_study.run("split_encoder", profile, "dsprites", "beta_tcvae_dlib").n_axes
+    counts = {}
+    for name, split in SPLITS.items():
+        encoder = nets.NETS[sizes.net + split].encoder((1, sizes.size, sizes.size), n_axes)
+        counts[name] = sum(parameter.numel() for parameter in encoder.parameters())
+    return counts
+
+
+def of_changes(changes: pd.DataFrame) -> dict[str, Any]:
+    """Numbers of the page on the table of changes, by the keys of `CHANGES`; NaN where empty."""
+    effects = changes["difference of medians"].to_dict()
+    nan = float("nan")
+    return {
+        "split_1": effects.get(("MIG", "depth 1", "split"), nan),
+        "split_2": effects.get(("MIG", "depth 2", "split"), nan),
+        "both_2": effects.get(("MIG", "depth 2", "both"), nan),
+        "n_changes": len(changes),
+    }
+
+
+def assert_one_change_is_certain(changes: pd.DataFrame) -> None:
+    """Assert that of the table of changes only one is certain: MIG, two private layers at full
+    width against the vanilla encoder.
+
+    Raises:
+        AssertionError: others are certain, or this one is not.
+    """
+    certain = changes.index[changes["p"] < 0.05].tolist()
+    assert certain == [("MIG", "depth 2", "both")], f"certain changes: {certain}"
+
+
+def gains(runs: pd.DataFrame, profile: str) -> dict[str, float]:
+    """Numbers of the page: median MIG of the split encoder less that of the vanilla one."""
+    found = {}
+    for dataset in DATASETS:
+        for objective, short in zip(MODELS, ("factor", "tcvae"), strict=True):
+            split, vanilla = (
+                np.median(setting(runs, profile, dataset, objective, encoder)["score"])
+                for encoder in (SPLIT, VANILLA)
+            )
+            found[f"gain_{dataset}_{short}"] = float(split - vanilla)
+    return found
+
+
+def assert_gains_are_on_dsprites(found: Mapping[str, float]) -> None:
+    """Assert that the split encoder's median MIG is higher on dSprites and nowhere else.
+
+    Args: found: as of `gains`.
+
+    Raises:
+        AssertionError: it is so elsewhere, or is not there.
+    """
+    gained = {name for name, gain in found.items() if gain > 0}
+    assert gained == {"gain_dsprites_factor", "gain_dsprites_tcvae"}, f"gains: {gained}"
+
+
+def count_verdicts(decided: Sequence[Record]) -> dict[str, int]:
+    """Numbers of the page: the claims, those reproduced, not reproduced, and open."""
+    found = [record.verdict for record in decided]
+    return {
+        "n_claims": len(found),
+        "n_reproduced": found.count("reproduced"),
+        "n_refuted": found.count("not reproduced"),
+        "n_open": found.count("inconclusive"),
+    }
+
+
+def assert_one_claim_is_decided(decided: Sequence[Record]) -> None:
+    """Assert that the one claim that is decided is β-TCVAE's distortion on Cars3D, reproduced.
+
+    Raises:
+        AssertionError: others are decided, or this one is not so.
+    """
+    sure = [(record.id, record.verdict) for record in decided if record.verdict != "inconclusive"]
+    assert sure == [("A-fig8-tcvae", "reproduced")], f"decided claims: {sure}"
+
+
+def _points(axes: Axes, table: pd.DataFrame, edge: float, name: str) -> None:
+    """The runs of an encoder; those beyond the edge hollow at it, with their nats beside them."""
+    colour, marker = LOOKS[name]
+    near, far = table[table["distortion"] <= edge], table[table["distortion"] > edge]
+    axes.plot(near["distortion"], near["score"], marker, label=name, color=colour, ms=5)
+    for nats, score in far[["distortion", "score"]].to_numpy():
+        axes.plot(edge, score, marker, mfc="white", color=colour, ms=5)
+        axes.annotate(
+            f"{nats:.0f}", (edge, score), xytext=(-6, -3), textcoords="offset points", ha="right",
+            fontsize=8,
+        )  # fmt: skip
+
+
+def _finish(figure: Figure, table: pd.DataFrame, bars: str, profile: str) -> Figure:
+    seeds = tables.n_seeds(table)
+    return finish(figure, profile, tables.source(table), seeds=seeds, bars=bars)

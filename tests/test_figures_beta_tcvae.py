@@ -1,0 +1,215 @@
+"""The chapter on β-TCVAE: its numbers from made-up tables whose answers are known by hand."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from disentangled import store
+from disentangled.claims import Chapter
+from disentangled.experiments import settings
+from disentangled.figures import beta_tcvae as figures
+from disentangled.scoring import TRAVERSAL
+
+WEIGHTS = {"vae": 1.0, "beta_vae": 4.0, "beta_tcvae": 6.0, "factor_vae": 20.0}
+SETTINGS = {
+    "vae": [1.0],
+    "beta_vae": [4.0, 6.0],
+    "beta_tcvae": [4.0, 6.0],
+    "factor_vae": [5.0, 20.0],
+}
+MIG = {"vae": 0.0, "beta_vae": 0.1, "beta_tcvae": 0.2, "factor_vae": 0.3}
+
+
+@pytest.fixture
+def runs():
+    """Three seeds a setting: MIG 0.01 weight + 0.1 seed + what the objective adds."""
+    lines = [
+        {
+            "objective": objective, "weight": weight, "seed": seed, "dataset": "toy",
+            "source": "re-render", "run_id": f"{objective}{weight}{seed}",
+            "mig_exact": MIG[objective] + 0.01 * weight + 0.1 * seed, "mig": 0.5,
+            "elbo": -100.0 - weight, "total_corr": 1 / weight, "kl": 10.0 + weight,
+            "distortion": 90.0, "mutual_info": 8.0, "axis_kl": 1.0,
+        }
+        for objective, weights in SETTINGS.items() for weight in weights for seed in range(3)
+    ]  # fmt: skip
+    yield pd.DataFrame(lines)
+    plt.close("all")
+
+
+@pytest.fixture
+def on_real(runs):
+    """β-TCVAE (β = 6) on real images: 0.3 above the re-render; elsewhere by 0.001 seed."""
+    table = runs[(runs["objective"] == "beta_tcvae") & (runs["weight"] == 6.0)].copy()
+    table["source"] = "real"
+    for score in ("mig_exact", "elbo", "total_corr"):
+        table[score] += 0.3
+        table[f"{score}_elsewhere"] = table[score] - 0.001 * table["seed"]
+    return table
+
+
+def test_both_curves_pass_through_the_means_of_their_settings(runs):
+    # the plain VAE is the β = 1 of both; a mean over seeds adds 0.1
+    tradeoff = figures.tradeoff(runs, profile="laptop").axes[0]
+    assert (tradeoff.get_xlabel(), tradeoff.get_ylabel()) == ("ELBO, nats per image", figures.MIG)
+    drawn = {tuple(np.round(line.get_ydata(), 6)) for line in tradeoff.lines}
+    assert {(0.11, 0.24, 0.26), (0.11, 0.34, 0.36)} <= drawn
+    independence = figures.independence(runs, profile="laptop").axes[0]
+    drawn = {tuple(np.round(line.get_xdata(), 6)) for line in independence.lines}
+    assert (1.0, 0.25, round(1 / 6, 6)) in drawn
+
+
+def test_a_slider_shows_the_median_seed_of_every_method_and_weight(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv(store.ROOT, str(tmp_path))
+    some = np.zeros((2, 1, 4, 4), np.uint8)
+    pictures = {"originals": some, "reconstructions": some}
+    pictures["traversals"] = np.zeros((2, len(TRAVERSAL), 1, 4, 4), np.uint8)
+    for run_id in runs["run_id"]:
+        path = tmp_path / "beta_tcvae" / "laptop" / "pictures" / f"{run_id}.npz"
+        store.write_pictures(path, pictures)
+    page = Chapter("beta_tcvae", "laptop")
+    shown = figures.traversals(page, runs)
+    assert page.sliders["traversals"][0] == 2 * 3  # methods by β = 1, 4, 6
+    method, beta, outer = shown.children
+    assert (method.value, beta.value, outer.selected_index) == (1, 2, 1)
+    frame = outer.children[1].children[1].value
+    assert "A β-TCVAE at beta 4, median seed" in frame
+    assert "MIG 0.34" in frame  # 0.2 + 0.04 + 0.1 of seed 1, the one in the middle
+
+
+def test_factor_vae_is_boxed_at_every_weight_at_equal_and_at_doubled_steps(runs):
+    halfway = runs.assign(mig_exact=0.0)
+    boxed = figures.methods(runs, halfway, WEIGHTS)
+    assert list(boxed) == [
+        "VAE", "β-VAE, β = 4", "β-TCVAE, β = 6",
+        "FactorVAE, γ = 5, equal steps", "FactorVAE, γ = 5, doubled",
+        "FactorVAE, γ = 20, equal steps", "FactorVAE, γ = 20, doubled",
+    ]  # fmt: skip
+    axes = figures.mig_boxes(boxed, runs, profile="laptop").axes[0]
+    points = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(points[0], [0.5, 0.6, 0.7])  # from below: γ = 20, doubled
+    np.testing.assert_allclose(points[1], 0.0)
+
+
+def test_scores_without_learning_are_means_and_deviations():
+    untrained = pd.DataFrame({"mig_exact": [0.0, 0.2], "mig": [0.1, 0.1]})
+    table = figures.without_learning(untrained, {"mig": 0.3})
+    np.testing.assert_allclose(table["mean"], [0.1, 0.1, 0.3])
+    np.testing.assert_allclose(table["std"], [0.02**0.5, 0.0, 0.0])
+
+
+def test_averages_are_those_of_the_compared_weights(runs):
+    assert figures.best_gamma(runs) == 20.0
+    found = figures.averages(runs, WEIGHTS)
+    expected = {
+        "mig_vae": 0.11, "mig_beta_vae": 0.24, "mig_beta_tcvae": 0.36, "mig_factor_vae": 0.6,
+        "elbo_vae": -101.0, "elbo_beta_vae": -104.0, "elbo_beta_tcvae": -106.0,
+        "tc_beta_vae": 1 / 4, "tc_beta_tcvae": 1 / 6,
+    }  # fmt: skip
+    assert found.pop("best_gamma") == "20"
+    assert found == pytest.approx(expected)
+
+
+def test_the_design_counts_runs_and_hours_once(runs):
+    rows = pd.DataFrame({"run_id": ["a", "a", "b"], "seconds": [1800.0, 1800.0, 900.0]})
+    run = settings("beta_tcvae", "laptop")[0].run
+    found = figures.design(rows, runs, run)
+    assert (found["n_runs"], found["hours"], found["top"]) == (2, 0.75, "6")
+    assert (found["n_seeds"], found["n_axes"]) == (3, run.n_axes)
+
+
+def test_the_same_model_on_both_sources(runs, on_real):
+    assert figures.apart(figures.scored_on_both(runs)) == {"n_real": 0}
+    both = pd.concat([runs, on_real])
+    found = figures.apart(figures.scored_on_both(both))
+    assert found == pytest.approx(
+        {"n_real": 3, "mig_exact_apart": 0.002, "total_corr_apart": 0.002, "elbo_apart": 0.002}
+    )
+    figures.assert_scored_alike(found | {"mig_exact_apart": 0.0009})
+    with pytest.raises(AssertionError, match="mig_exact differs by"):
+        figures.assert_scored_alike(found)
+
+
+def test_sources_are_compared_score_by_score(runs, on_real):
+    table = figures.real_and_rerender(on_real, runs, 6.0).set_index("score")
+    assert tuple(table.index) == figures.ON_BOTH
+    np.testing.assert_allclose(table["real"] - table["re-render"], [0.3, 0.0, 0.3, 0.3], atol=1e-9)
+    np.testing.assert_allclose(table.loc["elbo", [figures.LOW, "high"]].astype(float), 0.3)
+    assert len(figures.real_and_rerender(on_real[:0], runs, 6.0)) == 0
+    found = figures.by_source(on_real, runs, table.reset_index(), WEIGHTS)
+    assert found["mig_real"] == pytest.approx(0.66)
+    assert found["elbo_moved"] == pytest.approx(5.0)
+    assert found["elbo_real_high"] == pytest.approx(0.3)
+    assert np.isnan(
+        figures.by_source(on_real[:0], runs, table[:0].reset_index(), WEIGHTS)["mig_real"]
+    )
+
+
+def test_what_the_prose_says_of_the_intervals_is_held():
+    checks = pd.DataFrame({
+        "score": ["mig_exact", "elbo"], "real": 0.0, "re-render": 0.0,
+        figures.LOW: [-0.2, -2.0], "high": [0.15, 1.5],
+    })  # fmt: skip
+    figures.assert_source_is_open(checks, {"elbo_moved": 6.0})
+    with pytest.raises(AssertionError, match="ELBO's interval is narrow"):
+        figures.assert_source_is_open(checks, {"elbo_moved": 7.5})
+    with pytest.raises(AssertionError, match="tells a tenth from 0"):
+        figures.assert_source_is_open(checks.assign(high=[0.05, 1.5]), {"elbo_moved": 6.0})
+    with pytest.raises(AssertionError, match=r"\['elbo'\] do not hold 0"):
+        figures.assert_source_is_open(checks.assign(high=[0.15, -1.0]), {"elbo_moved": 6.0})
+
+
+def test_the_larger_net_has_moved_more_than_the_source(tmp_path):
+    (tmp_path / "laptop").mkdir()
+    text = json.dumps({"mig_exact": {"fp32": [0.1, 0.3, 0.5]}})
+    (tmp_path / "parity.json").write_text(text)
+    declared = {"settings": {"size": 64, "steps": 5000, "batch": 32}}
+    (tmp_path / "laptop" / "a.json").write_text(json.dumps(declared))
+    found = figures.larger_net(tmp_path)
+    assert found == pytest.approx({
+        "mig_conv": 0.3, "low_conv": 0.1, "high_conv": 0.5, "n_conv": 3, "size_conv": 64,
+        "steps_conv": "5,000", "batch_conv": 32,
+    })  # fmt: skip
+    figures.assert_net_moves_more(found | {"mig_real": 0.2}, 0.15)
+    with pytest.raises(AssertionError, match=r"moves MIG by 0\.100, the source by -0\.150"):
+        figures.assert_net_moves_more(found | {"mig_real": 0.2}, 0.05)
+
+
+def test_the_first_design_is_counted():
+    verdicts = ["reproduced", "inconclusive", "reproduced"]
+    first = {
+        "claims": {str(n): {"verdict": verdict} for n, verdict in enumerate(verdicts)},
+        "commit_with_the_rows": "abc",
+        "decoded_r2_of_vae": {"position_x": 0.9, "scale": 0.5},
+    }
+    assert figures.of_first_design(first) == {
+        "first_reproduced": 2, "first_claims": 3, "first_commit": "abc", "first_x": 0.9,
+        "first_scale": 0.5,
+    }  # fmt: skip
+
+
+def test_rounding_is_the_root_mean_square_over_root_two(runs):
+    again = runs[runs["objective"] == "vae"]
+    before = dict(zip(again["run_id"], again["mig_exact"] + [0.02, -0.02, 0.02], strict=True))
+    found = figures.rounding(again, before)
+    assert found["of_rounding"] == pytest.approx(0.02 / 2**0.5)
+    # variances of 0, 0.1, 0.2 and of 0.02, 0.08, 0.22
+    assert found["of_seeds"] == pytest.approx(((0.01 + 0.0316 / 3) / 2) ** 0.5, rel=1e-6)
+    assert found["n_pairs"] == 3
+    assert np.isnan(figures.rounding(again[:0], {})["of_seeds"])
+
+
+def test_effects_that_turn_have_to_be_inconclusive():
+    words = ["inconclusive", "reproduced"]
+    earlier = pd.DataFrame({"verdict": words, "effect": [0.1, 0.2]}, index=["a", "b"])
+    later = pd.DataFrame({"verdict": words[::-1], "effect": [0.3, -0.1]}, index=["b", "a"])
+    assert list(figures.turned(earlier, later)) == [True, False]
+    figures.assert_verdicts_stayed(earlier, later)
+    with pytest.raises(AssertionError, match=r"\['a'\] changed"):
+        figures.assert_verdicts_stayed(earlier, later.assign(verdict="reproduced"))
+    with pytest.raises(AssertionError, match="effects turned"):
+        figures.assert_verdicts_stayed(earlier, later.assign(effect=[-0.3, -0.1]))
+    assert not figures.turned(earlier, later[["verdict"]]).any()  # the smoke profile
