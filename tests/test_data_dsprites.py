@@ -12,8 +12,8 @@ import torch
 
 from disentangled import data
 from disentangled.data import dsprites, files
-from disentangled.data.dsprites_layout import Grid, flat_index
-from disentangled.data.dsprites_rerender import blocks
+from disentangled.data.dsprites import Grid, flat_index
+from disentangled.data.rendered.dsprites_rerender import blocks
 
 SMALL = Grid(
     shape=(0, 1, 2), scale=(1,), orientation=(0, 7), position_x=(0, 3, 9), position_y=(2, 30)

@@ -7,21 +7,16 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from disentangled.data import (
-    cars3d,
-    cars3d_twin,
-    dsprites,
-    dsprites_rerender,
-    smallnorb,
-    smallnorb_twin,
-)
-from disentangled.data.dsprites_layout import check_size
+from disentangled.data import cars3d, dsprites, smallnorb
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import PackedImages
+from disentangled.data.rendered import cars3d_twin, dsprites_rerender, smallnorb_twin
 
 __all__ = ["DATA_SETS", "DataSet", "FactorData", "PackedImages", "load", "on_disk"]
 
 Root = str | PathLike[str] | None
+SIZE = 64
+"""The side of the images in px where none is asked for."""
 
 
 class DataSet(NamedTuple):
@@ -92,7 +87,7 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
     """
     if name not in DATA_SETS:
         raise ValueError(f"expected a data set, one of {sorted(DATA_SETS)}, got {name!r}")
-    return DATA_SETS[name].load(root, check_size(size))
+    return DATA_SETS[name].load(root, _side(size))
 
 
 def on_disk(name: str, *, root: Root = None) -> Path | None:
@@ -102,3 +97,12 @@ def on_disk(name: str, *, root: Root = None) -> Path | None:
         return find and find(root)
     except FileNotFoundError:
         return None
+
+
+def _side(size: int | None) -> int:
+    sizes = [side for side in range(1, SIZE + 1) if SIZE % side == 0]
+    if size is None:
+        return SIZE
+    if size not in sizes:
+        raise ValueError(f"expected size to be one of {sizes} (divisors of {SIZE}), got {size!r}")
+    return size

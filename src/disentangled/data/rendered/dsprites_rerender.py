@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disentangled.data.dsprites_layout import (
+from disentangled.data.dsprites import (
     COARSE,
     FACTOR_NAMES,
     FULL,
@@ -53,7 +53,8 @@ def heart_outline() -> Tensor:
     centre, -pi/2 pointing up and pi/2 down; between entries it is linear. Fitted on the real
     images of the coarse grid (`calibration.fit_heart_outline`).
     """
-    text = resources.files("disentangled.data").joinpath("heart_outline.csv").read_text("utf-8")
+    file = resources.files("disentangled.data.rendered") / "heart_outline.csv"
+    text = file.read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return torch.from_numpy(np.array(lines[1:], dtype=np.float64))
 
