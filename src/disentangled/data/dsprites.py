@@ -96,6 +96,16 @@ def find_file(root: str | PathLike[str] | None, *names: str) -> Path:
     return find(list(names or FILES), root, subfolder="dsprites_real", mend=MEND)
 
 
+def find_grid(root: str | PathLike[str] | None) -> Path:
+    """The file of 46,080 images."""
+    return find_file(root, GRID_FILE)
+
+
+def find_subset(root: str | PathLike[str] | None) -> Path:
+    """The file of 20,000 images."""
+    return find_file(root, SUBSET_FILE)
+
+
 def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The largest real set that is there; its `name` says which one it was."""
     path = find_file(root)
@@ -112,12 +122,12 @@ def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
 
 def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 real images of every 4th orientation and every 2nd position."""
-    return _grid(find_file(root, GRID_FILE), size)
+    return _grid(find_grid(root), size)
 
 
 def load_subset(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 20,000 real images chosen at random, factors numbered as in the full set."""
-    return _subset(find_file(root, SUBSET_FILE), size)
+    return _subset(find_subset(root), size)
 
 
 def _grid(path: Path, size: int) -> FactorData:

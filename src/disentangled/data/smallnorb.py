@@ -79,6 +79,11 @@ def find_splits(root: str | PathLike[str] | None) -> list[Split]:
     ]
 
 
+def find_images(root: str | PathLike[str] | None) -> Path:
+    """The training images, where all six files are there."""
+    return find_splits(root)[0].dat
+
+
 def load(root: str | PathLike[str] | None, size: int, *, layout: Layout = LAYOUT) -> FactorData:
     """All images, resized from 96 px by Pillow's Lanczos filter in 8 bits.
 
