@@ -220,7 +220,7 @@ def test_packing_there_and_back(side: int) -> None:
     assert torch.equal(packed[-2:], images[-2:])
     index = torch.tensor([[8, 0], [0, 3]])
     assert torch.equal(packed[index], images[index])
-    assert torch.equal(packed.take(torch.tensor([5, 1]))[:], images[[5, 1]])
+    assert torch.equal(packed.index_select(0, torch.tensor([5, 1]))[:], images[[5, 1]])
     # the layout is numpy's, and eight times smaller
     assert np.array_equal(packed.bits.numpy(), np.packbits(images.flatten(1) > 0, axis=1))
     assert packed.nbytes == 9 * -(-(side**2) // 8)

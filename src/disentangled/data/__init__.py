@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.images import PackedImages
+from disentangled.data.images import Images, PackedImages
 
-__all__ = ["DATA_SETS", "DataSet", "FactorData", "PackedImages", "load", "on_disk"]
+__all__ = ["DATA_SETS", "DataSet", "FactorData", "Images", "PackedImages", "load", "on_disk"]
 
 Root = str | PathLike[str] | None
 SIZE = 64
