@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from disentangled import data
-from disentangled.data import DATA_SETS, DataSet, FactorData
+from disentangled.data import DATA_SETS, DataSet, FactorData, cars3d, smallnorb
+from disentangled.data.layout import Layout
+from disentangled.data.rendered import cars3d_twin, dsprites_rerender, smallnorb_twin
 
 PLACES = [
     (name, place)
@@ -81,3 +83,36 @@ def test_unknown_names_are_errors(name: str) -> None:
     for function in (data.load, data.on_disk):
         with pytest.raises(ValueError, match=r"expected a data set, one of \['cars3d'"):
             function(name)
+
+
+NUISANCES = ("shape",)
+UNORDERED = ("shape", "category", "object")
+"""What the published scores left out, by name, before data said it themselves."""
+
+
+def images_alone(*shape: int) -> torch.Tensor:
+    return torch.zeros(1, dtype=torch.uint8).expand(shape)
+
+
+@pytest.mark.parametrize("name", [n for n in DATA_SETS if "twin" in n or "rerender" in n])
+def test_data_say_what_scores_leave_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that is rendered, with all factors and blank images; of files see their tests."""
+
+    def gathered(blocks: object, size: int, *, packed: bool) -> torch.Tensor:
+        return images_alone(737_280 if packed else 46_080, 1, 1, 1)
+
+    monkeypatch.setattr(dsprites_rerender, "gather", gathered)
+    for module in (cars3d_twin, smallnorb_twin):
+        monkeypatch.setattr(module, "kept", lambda name, shape, *_: images_alone(*shape))
+    loaded = data.load(name)
+    assert loaded.nuisances == tuple(n for n in loaded.factor_names if n in NUISANCES)
+    assert loaded.unordered == tuple(n for n in loaded.factor_names if n in UNORDERED)
+    assert len(loaded.unordered) == 1
+
+
+@pytest.mark.parametrize("layout", [smallnorb.LAYOUT, cars3d.LAYOUT])
+def test_layouts_of_the_real_sets_say_it_too(layout: Layout) -> None:
+    loaded = layout.data("real", images_alone(layout.n_images, 1, 1, 1), "real")
+    assert loaded.nuisances == ()
+    assert loaded.unordered == tuple(n for n in loaded.factor_names if n in UNORDERED)
+    assert len(loaded.unordered) == 1

@@ -13,10 +13,10 @@ npz pickles (its `metadata`) are never read.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -32,6 +32,11 @@ FACTOR_NAMES = ("shape", "scale", "orientation", "position_x", "position_y")
 FACTOR_SIZES = (3, 6, 40, 32, 32)
 N_IMAGES = math.prod(FACTOR_SIZES)
 NATIVE_SIZE = 64
+
+NUISANCES = ("shape",)
+"""Left out of MIG by Chen et al., who treat it as noise."""
+UNORDERED = ("shape",)
+"""An ellipse is not between a square and a heart."""
 
 SHAPES = ("square", "ellipse", "heart")
 SCALES = torch.arange(5, 11, dtype=torch.float64) / 10
@@ -91,6 +96,22 @@ def flat_index(factors: Tensor) -> Tensor:
     return (factors * torch.tensor(strides, device=factors.device)).sum(-1)
 
 
+def labelled(
+    name: str, images: Any, factors: Tensor, sizes: Sequence[int], source: str
+) -> FactorData:
+    """Images of dSprites' scenes (N, C, H, W) with the factors (N, 5) of each."""
+    return FactorData(
+        name,
+        images,
+        factors,
+        FACTOR_NAMES,
+        sizes,
+        source=source,
+        nuisances=NUISANCES,
+        unordered=UNORDERED,
+    )
+
+
 def find_file(root: str | PathLike[str] | None, *names: str) -> Path:
     """The first of the files that is there, of all of them if none is named."""
     return find(list(names or FILES), root, subfolder="dsprites_real", mend=MEND)
@@ -115,9 +136,7 @@ def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
         return _subset(path, size)
     read = _official_hdf5 if path.suffix == ".hdf5" else _official_npz
     images = gather(_binary(path, read(path)), size, packed=True)
-    return FactorData(
-        "dsprites", images, FULL.factors(), FACTOR_NAMES, FACTOR_SIZES, source="real"
-    )
+    return labelled("dsprites", images, FULL.factors(), FACTOR_SIZES, "real")
 
 
 def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
@@ -136,7 +155,7 @@ def _grid(path: Path, size: int) -> FactorData:
     _check_factors(path, npz.array("latents_classes", tuple(factors.shape), "iu"), factors)
     blocks = npz.blocks("imgs", (len(factors), NATIVE_SIZE, NATIVE_SIZE), "u")
     images = gather(_binary(path, blocks), size, packed=False)
-    return FactorData("dsprites_grid", images, factors, FACTOR_NAMES, COARSE.sizes, source="real")
+    return labelled("dsprites_grid", images, factors, COARSE.sizes, "real")
 
 
 def _subset(path: Path, size: int) -> FactorData:
@@ -153,9 +172,7 @@ def _subset(path: Path, size: int) -> FactorData:
         )
     blocks = npz.blocks("imgs", (N_SUBSET, NATIVE_SIZE, NATIVE_SIZE), "u")
     images = gather(_binary(path, blocks), size, packed=False)
-    return FactorData(
-        "dsprites_subset", images, factors, FACTOR_NAMES, FACTOR_SIZES, source="real"
-    )
+    return labelled("dsprites_subset", images, factors, FACTOR_SIZES, "real")
 
 
 def _official_npz(path: Path) -> Iterator[NDArray[np.generic]]:

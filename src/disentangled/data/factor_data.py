@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from disentangled.data import drawing
+from disentangled.data.consistency import check_factors, check_images, check_named
 from disentangled.data.images import as_images, image_index
 from disentangled.types import Batch
 
@@ -23,9 +24,13 @@ class FactorData:
         images: uint8 (N, C, H, W), 0 to 255: a tensor, an array, or any `Images`.
         factors: integers (N, K); column k takes values 0 to factor_sizes[k] - 1.
         factor_names: K names.
-        factor_sizes: K numbers of values.
+        factor_sizes: K numbers of values. Data without known factors have factors (N, 0), no
+            names and no sizes; what asks for a factor then is an error.
         source: "real", "re-render", "twin", or a word of your own.
         probabilities: (N,) chance of each image in a draw; None means that all are equal.
+        nuisances: factors that MIG leaves out and treats as noise, by name, as Chen et al. do
+            with the shape of dSprites.
+        unordered: factors whose values are mere names, by name: no score regresses on them.
 
     Raises:
         ValueError: shapes, dtypes or values that do not fit together.
@@ -41,6 +46,8 @@ class FactorData:
         *,
         source: str,
         probabilities: Tensor | None = None,
+        nuisances: Sequence[str] = (),
+        unordered: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.source = source
@@ -48,42 +55,15 @@ class FactorData:
         self.factors = torch.as_tensor(factors)
         self.factor_names = tuple(factor_names)
         self.factor_sizes = tuple(int(size) for size in factor_sizes)
-        self._check()
+        self.nuisances, self.unordered = tuple(nuisances), tuple(unordered)
+        check_images(name, self.images)
+        check_factors(name, len(self), self.factors, self.factor_names, self.factor_sizes)
+        check_named(name, "nuisances", nuisances, self.factor_names)
+        check_named(name, "unordered", unordered, self.factor_names)
         self.factors = self.factors.to(self.device, torch.int64)
         # always on the CPU, like the generators: a draw never waits for a GPU
         self.probabilities = None if probabilities is None else probabilities / probabilities.sum()
         self._cumulative = None if probabilities is None else drawing.cumulative(probabilities)
-
-    def _check(self) -> None:
-        shape, sizes, names = self.images.shape, self.factor_sizes, self.factor_names
-        if self.images.dtype != torch.uint8 or len(shape) != 4:
-            raise ValueError(
-                f"{self.name}: expected images as uint8 (N, C, H, W), 0 to 255, got "
-                f"{self.images.dtype} of shape {tuple(shape)}; scale with (255 * x).round() "
-                "and add a channel axis with images[:, None]"
-            )
-        if self.factors.is_floating_point() or self.factors.shape != (shape[0], len(names)):
-            raise ValueError(
-                f"{self.name}: expected factors as integers of shape ({shape[0]}, {len(names)}), "
-                f"one row an image and one column a name of {names}, got {self.factors.dtype} "
-                f"of shape {tuple(self.factors.shape)}"
-            )
-        if len(sizes) != len(names) or len(set(names)) != len(names):
-            raise ValueError(
-                f"{self.name}: expected distinct factor_names and one size for each, "
-                f"got names {names} and sizes {sizes}"
-            )
-        if shape[0] == 0:
-            raise ValueError(f"{self.name}: expected at least one image, got none")
-        if self.factors.device.type == "meta":  # no values to look at
-            return
-        lowest, highest = self.factors.amin(0).tolist(), self.factors.amax(0).tolist()
-        for factor, size, low, high in zip(names, sizes, lowest, highest, strict=True):
-            if low < 0 or high >= size:
-                raise ValueError(
-                    f"{self.name}: factor {factor!r} of size {size} takes values 0 to {size - 1}, "
-                    f"got {low} to {high}; number its values from 0"
-                )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -93,6 +73,7 @@ class FactorData:
             f"{name} {size}"
             for name, size in zip(self.factor_names, self.factor_sizes, strict=True)
         )
+        factors = factors or "no factors"
         shape = " x ".join(str(side) for side in self.images.shape)
         return f"FactorData({self.name}, {self.source}, {shape}; {factors}; {self.device})"
 
@@ -101,8 +82,11 @@ class FactorData:
         return self.images.device
 
     def _replace(self, **changes: Any) -> FactorData:
-        kept = ("name", "images", "factors", "factor_names", "factor_sizes", "source")
-        fields = {name: getattr(self, name) for name in (*kept, "probabilities")}
+        kept = (
+            *("name", "images", "factors", "factor_names", "factor_sizes", "source"),
+            *("probabilities", "nuisances", "unordered"),
+        )
+        fields = {name: getattr(self, name) for name in kept}
         return FactorData(**(fields | changes))
 
     def to(self, device: torch.device | str) -> FactorData:
@@ -143,6 +127,11 @@ class FactorData:
             return self.factor_names.index(str(factor))
         if isinstance(factor, int) and 0 <= factor < len(self.factor_names):
             return factor
+        if not self.factor_names:
+            raise ValueError(
+                f"{self.name} has no factor {factor!r}: no factors of its images are known; use "
+                "data that have some"
+            )
         raise ValueError(
             f"{self.name} has no factor {factor!r}; give one of {self.factor_names} "
             f"or a number from 0 to {len(self.factor_names) - 1}"

@@ -27,7 +27,6 @@ from torch import Tensor
 
 from disentangled.data.dsprites import (
     COARSE,
-    FACTOR_NAMES,
     FULL,
     NATIVE_SIZE,
     ORIENTATIONS,
@@ -35,6 +34,7 @@ from disentangled.data.dsprites import (
     SCALES,
     SHAPES,
     Grid,
+    labelled,
 )
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import gather
@@ -205,19 +205,10 @@ def blocks(
 def load_full(root: str | PathLike[str] | None, size: int) -> FactorData:
     """All 737,280 scenes: 377 MB at 64 px, one bit a pixel; half a minute on one core."""
     images = gather(blocks(FULL), size, packed=True)
-    return FactorData(
-        "dsprites_rerender", images, FULL.factors(), FACTOR_NAMES, FULL.sizes, source="re-render"
-    )
+    return labelled("dsprites_rerender", images, FULL.factors(), FULL.sizes, "re-render")
 
 
 def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 scenes of every 4th orientation and every 2nd position, in two seconds."""
     images = gather(blocks(COARSE), size, packed=False)
-    return FactorData(
-        "dsprites_rerender_grid",
-        images,
-        COARSE.factors(),
-        FACTOR_NAMES,
-        COARSE.sizes,
-        source="re-render",
-    )
+    return labelled("dsprites_rerender_grid", images, COARSE.factors(), COARSE.sizes, "re-render")
