@@ -262,7 +262,7 @@ def test_facts_on_factors_are_kept(toy: FactorData) -> None:
 
 
 @pytest.mark.parametrize("what", ["nuisances", "unordered"])
-@pytest.mark.parametrize("names", ["hue", ("size",), ("hue", "hue"), ("hue", 1), [0]])
+@pytest.mark.parametrize("names", ["hue", ("size",), ("hue", "hue"), ("hue", 1), [0], None])
 def test_facts_on_unknown_factors_are_errors(toy: FactorData, what: str, names) -> None:
     message = rf"toy: expected {what} as distinct names of factors, of \('hue', 'turn'\)"
     with pytest.raises(ValueError, match=message):

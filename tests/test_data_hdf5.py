@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -189,6 +190,23 @@ def test_files_that_are_not_there_or_damaged_are_errors(path: Path) -> None:
         path.with_name("bad.h5").write_bytes(damaged)
         with pytest.raises(ValueError, match=r"bad.h5: expected an HDF5 file, got a damaged"):
             Hdf5Images(path.with_name("bad.h5"), "images")
+
+
+def test_a_read_inside_vmap_says_where_to_read(path: Path) -> None:
+    images = Hdf5Images(path, "images", axes="nhwc")
+    with pytest.raises(ValueError, match=r"inside vmap.*read the images before it"):
+        torch.func.vmap(images.__getitem__)(torch.tensor([[1], [2]]))
+
+
+def test_threads_read_one_file_side_by_side(path: Path) -> None:
+    images = Hdf5Images(path, "chunked", axes="nhwc")
+
+    def right(seed: int) -> bool:
+        index = torch.randint(N, (50, 4), generator=torch.Generator().manual_seed(seed))
+        return all(torch.equal(images[some], TENSOR[some]) for some in index)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(right, range(8)))
 
 
 def test_a_file_that_changed_its_shape_is_an_error(path: Path) -> None:

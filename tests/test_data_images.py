@@ -52,6 +52,8 @@ INDICES = {
     "all": slice(None),
     "dots": ...,
     "list": [3, 3, 0],
+    "empty list": [],
+    "range": range(2, 5),
     "repeated": torch.tensor([7, 2, 2, 7, 7]),
     "negative": torch.tensor([-1, 0, -12, -1]),
     "two axes": torch.tensor([[11, 0, 3], [3, 3, 0]]),
@@ -70,7 +72,7 @@ def test_reading_is_that_of_a_tensor(images: Images, index) -> None:
     found = images[index]
     assert isinstance(found, torch.Tensor)
     assert found.dtype == torch.uint8
-    assert torch.equal(found, PLAIN[index])
+    assert torch.equal(found, PLAIN[list(index) if isinstance(index, range) else index])
 
 
 def test_facts_are_those_of_a_tensor(images: Images) -> None:
@@ -144,6 +146,8 @@ def test_a_move_takes_all_along(images: Images) -> None:
     assert images.device.type == "cpu"
     part = moved.index_select(0, torch.tensor([4, 4]).to("meta"))
     assert part.shape == (2, 1, SIDE, SIDE)
+    with pytest.raises(NotImplementedError, match="meta"):
+        part.to("cpu")
 
 
 def data(images) -> FactorData:
@@ -191,6 +195,11 @@ def test_bad_selections_are_errors(images: Images, index, error, message: str) -
         data(images).select(index)
 
 
+def test_pixels_of_one_image_by_its_number() -> None:
+    assert torch.equal(data(PLAIN).pixels(-2), PLAIN[10].float() / 255)
+    assert torch.equal(data(PLAIN).batch([3]).x, PLAIN[[3]].float() / 255)
+
+
 def test_numbers_that_torch_takes_for_a_mask_are_an_error_in_data() -> None:
     with pytest.raises(ValueError, match=r"index.long\(\)"):
         data(PLAIN).pixels(torch.tensor([1, 0], dtype=torch.uint8))
@@ -200,6 +209,9 @@ def test_images_of_another_type_or_shape_are_errors(images: Images) -> None:
     factors = [[0]] * (N - 1)
     with pytest.raises(ValueError, match=r"factors as integers of shape \(12, 1\)"):
         FactorData("d", images, factors, ["a"], [1], source="made up")
+    for nonsense in (None, "images", [PLAIN, 1]):
+        with pytest.raises(ValueError, match=r"methods of data.Images, got (NoneType|str|list)"):
+            data(nonsense)
     with pytest.raises(ValueError, match=r"got torch.float32"):
         data(PLAIN.float())
     with pytest.raises(ValueError, match=r"images\[:, None\]"):

@@ -65,8 +65,8 @@ def check_named(name: str, what: str, some: Sequence[str], names: tuple[str, ...
     Raises:
         ValueError: other names; the message begins with the name of the data.
     """
-    wrong = isinstance(some, str) or len(set(some)) != len(some) or not set(some) <= set(names)
-    if wrong:
+    listed = isinstance(some, Sequence) and not isinstance(some, str)
+    if not listed or len(set(some)) != len(some) or not set(some) <= set(names):
         raise ValueError(
             f"{name}: expected {what} as distinct names of factors, of {names}, got {some!r}; "
             "a single one is a tuple too: ('shape',)"

@@ -55,11 +55,11 @@ class FactorData:
         self.factors = torch.as_tensor(factors)
         self.factor_names = tuple(factor_names)
         self.factor_sizes = tuple(int(size) for size in factor_sizes)
-        self.nuisances, self.unordered = tuple(nuisances), tuple(unordered)
         check_images(name, self.images)
         check_factors(name, len(self), self.factors, self.factor_names, self.factor_sizes)
         check_named(name, "nuisances", nuisances, self.factor_names)
         check_named(name, "unordered", unordered, self.factor_names)
+        self.nuisances, self.unordered = tuple(nuisances), tuple(unordered)
         self.factors = self.factors.to(self.device, torch.int64)
         # always on the CPU, like the generators: a draw never waits for a GPU
         self.probabilities = None if probabilities is None else probabilities / probabilities.sum()
@@ -139,11 +139,14 @@ class FactorData:
 
     def pixels(self, index: Tensor) -> Tensor:
         """Images at index as float32 in [0, 1], shape index.shape + (C, H, W), on the device."""
-        return self.images[image_index(index).to(self.device)].to(torch.float32) / 255
+        return (
+            self.images[torch.as_tensor(image_index(index)).to(self.device)].to(torch.float32)
+            / 255
+        )
 
     def batch(self, index: Tensor) -> Batch:
         """Images and factors at index (B,)."""
-        index = image_index(index).to(self.device)
+        index = torch.as_tensor(image_index(index)).to(self.device)
         return Batch(self.pixels(index), self.factors[index], index)
 
     def draw_index(self, n: int, generator: Generator) -> Tensor:

@@ -71,7 +71,14 @@ class Hdf5Images:
         shape = (*rows.shape, *self.shape[1:])
         if "meta" in (rows.device.type, self.device.type):
             return torch.empty(shape, dtype=torch.uint8, device="meta")
-        images = torch.from_numpy(self._read(rows.reshape(-1).numpy()))
+        try:
+            numbers = rows.reshape(-1).numpy()
+        except RuntimeError as error:
+            raise ValueError(
+                f"expected an index whose numbers can be looked at, got one inside vmap or a "
+                f"compiled function ({error}); read the images before it"
+            ) from error
+        images = torch.from_numpy(self._read(numbers))
         if self.axes == "nhwc":
             images = images.movedim(-1, 1)
         return images.reshape(shape).contiguous().to(self.device)
@@ -80,6 +87,8 @@ class Hdf5Images:
         """The same images; what is read goes to another device."""
         moved = copy.copy(self)
         moved.device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0"
+        if self._rows.device.type == "meta":
+            moved._rows = self._rows.to(device)  # an error as for tensors: nothing is known
         return moved
 
     def index_select(self, dim: int, index: Tensor) -> Hdf5Images:

@@ -51,8 +51,20 @@ class Images(Protocol):
 
 
 def as_images(images: Any) -> Images:
-    """What can be read as images, as it is; arrays and nested lists as a tensor."""
-    return images if isinstance(images, Images) else torch.as_tensor(images)
+    """What can be read as images, as it is; arrays and nested lists as a tensor.
+
+    Raises:
+        ValueError: what is neither.
+    """
+    if isinstance(images, Images):
+        return images
+    try:
+        return torch.as_tensor(images)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"expected images as uint8 (N, C, H, W): a tensor, an array, or an object with the "
+            f"methods of data.Images, got {type(images).__name__} ({error})"
+        ) from error
 
 
 def image_index(index: Any) -> Any:
@@ -66,7 +78,7 @@ def image_index(index: Any) -> Any:
             f"expected an index of images alone, got one of {len(index)} axes {index!r}; read "
             "the images first: images[i][:, row, column]"
         )
-    if isinstance(index, list | np.ndarray):
+    if isinstance(index, list | range | np.ndarray):
         index = torch.as_tensor(index)
         index = index if index.numel() else index.to(torch.int64)  # [] is float to torch
     if not isinstance(index, Tensor) or index.dtype == torch.int64:
