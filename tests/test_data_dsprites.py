@@ -12,8 +12,8 @@ import torch
 
 from disentangled import data
 from disentangled.data import dsprites, files
-from disentangled.data.dsprites_layout import Grid, flat_index
-from disentangled.data.dsprites_rerender import blocks
+from disentangled.data.dsprites import Grid, flat_index
+from disentangled.data.rendered.dsprites_rerender import blocks
 
 SMALL = Grid(
     shape=(0, 1, 2), scale=(1,), orientation=(0, 7), position_x=(0, 3, 9), position_y=(2, 30)
@@ -67,12 +67,19 @@ def write_hdf5(path: Path, content: dict[str, np.ndarray]) -> Path:
     return path
 
 
+def named(loaded: data.FactorData) -> tuple[str, str]:
+    """Name and source, of data that say that the shape is a nuisance and not ordered."""
+    assert loaded.factor_names == ("shape", "scale", "orientation", "position_x", "position_y")
+    assert loaded.nuisances == loaded.unordered == ("shape",)
+    return loaded.name, loaded.source
+
+
 @pytest.mark.parametrize("folder", ["", "dsprites_real"])
 def test_grid_file_in_either_folder(tmp_path: Path, images: np.ndarray, folder: str) -> None:
     write(tmp_path / folder / dsprites.GRID_FILE, arrays(images, colour=False))
     for name in ("dsprites", "dsprites_grid"):
         loaded = data.load(name, root=tmp_path)
-        assert (loaded.name, loaded.source) == ("dsprites_grid", "real")
+        assert named(loaded) == ("dsprites_grid", "real")
         assert loaded.images.dtype == torch.uint8
         assert np.array_equal(loaded.images[:, 0].numpy(), 255 * images)
         assert torch.equal(loaded.factors, SMALL.factors())
@@ -82,14 +89,14 @@ def test_grid_file_in_either_folder(tmp_path: Path, images: np.ndarray, folder: 
 def test_subset_file(tmp_path: Path, images: np.ndarray) -> None:
     write(tmp_path / dsprites.SUBSET_FILE, arrays(images, colour=False))
     loaded = data.load("dsprites", root=str(tmp_path))
-    assert (loaded.name, loaded.source) == ("dsprites_subset", "real")
+    assert named(loaded) == ("dsprites_subset", "real")
     assert np.array_equal(loaded.images[:, 0].numpy(), 255 * images)
 
 
 def test_official_npz_is_packed_and_pools(tmp_path: Path, images: np.ndarray) -> None:
     write(tmp_path / NPZ, arrays(images, colour=True))
     loaded = data.load("dsprites", root=tmp_path)
-    assert (loaded.name, loaded.source) == ("dsprites", "real")
+    assert named(loaded) == ("dsprites", "real")
     assert isinstance(loaded.images, data.PackedImages)
     assert np.array_equal(loaded.images[:][:, 0].numpy(), 255 * images)
     small = data.load("dsprites", root=tmp_path, size=16)

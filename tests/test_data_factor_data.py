@@ -220,7 +220,7 @@ def test_packing_there_and_back(side: int) -> None:
     assert torch.equal(packed[-2:], images[-2:])
     index = torch.tensor([[8, 0], [0, 3]])
     assert torch.equal(packed[index], images[index])
-    assert torch.equal(packed.take(torch.tensor([5, 1]))[:], images[[5, 1]])
+    assert torch.equal(packed.index_select(0, torch.tensor([5, 1]))[:], images[[5, 1]])
     # the layout is numpy's, and eight times smaller
     assert np.array_equal(packed.bits.numpy(), np.packbits(images.flatten(1) > 0, axis=1))
     assert packed.nbytes == 9 * -(-(side**2) // 8)
@@ -247,3 +247,50 @@ def test_pixels_pass_through_vmap(toy: FactorData) -> None:
     )
     for some in (toy, packed):
         assert torch.equal(torch.func.vmap(some.pixels)(index), toy.pixels(index))
+
+
+def test_facts_on_factors_are_kept(toy: FactorData) -> None:
+    assert (toy.nuisances, toy.unordered) == ((), ())
+    named = FactorData(
+        "toy", toy.images, toy.factors, ("hue", "turn"), (3, 4), source="made up",
+        nuisances=["hue"], unordered=("turn", "hue"),
+    )  # fmt: skip
+    parts = named.split(0.5, generator())
+    for some in (named, named.to("cpu"), named.select([3]), named.weighted([1, 1, 2], ["hue"]),
+                 *parts):  # fmt: skip
+        assert (some.nuisances, some.unordered) == (("hue",), ("turn", "hue"))
+
+
+@pytest.mark.parametrize("what", ["nuisances", "unordered"])
+@pytest.mark.parametrize("names", ["hue", ("size",), ("hue", "hue"), ("hue", 1), [0], None])
+def test_facts_on_unknown_factors_are_errors(toy: FactorData, what: str, names) -> None:
+    message = rf"toy: expected {what} as distinct names of factors, of \('hue', 'turn'\)"
+    with pytest.raises(ValueError, match=message):
+        FactorData("toy", toy.images, toy.factors, ("hue", "turn"), (3, 4), source="made up",
+                   **{what: names})  # fmt: skip
+
+
+@pytest.mark.parametrize("factors", [np.zeros((24, 0), int), torch.zeros(24, 0), [[]] * 24])
+def test_data_without_factors_do_what_needs_none(toy: FactorData, factors) -> None:
+    faces = FactorData("faces", toy.images, factors, (), (), source="made up")
+    assert repr(faces) == "FactorData(faces, made up, 24 x 1 x 5 x 5; no factors; cpu)"
+    batch = faces.draw(7, generator())
+    assert torch.equal(batch.x, toy.draw(7, generator()).x)
+    assert batch.factors.shape == (7, 0)
+    assert batch.factors.dtype == torch.int64
+    assert torch.equal(faces.pixels(batch.index), batch.x)
+    assert [len(part) for part in faces.split(0.25, generator())] == [6, 18]
+    assert torch.equal(faces.select([2, 2]).images, toy.images[[2, 2]])
+    assert faces.to("meta").draw(2, generator()).factors.shape == (2, 0)
+    for needs in (
+        lambda: faces.factor_index("hue"),
+        lambda: faces.factor_index(0),
+        lambda: faces.holding("hue", 1, generator()),
+        lambda: faces.weighted([1.0], ["hue"]),
+    ):
+        with pytest.raises(ValueError, match=r"faces has no factor .*no factors .* are known"):
+            needs()
+    with pytest.raises(ValueError, match=r"as integers of shape \(24, 0\)"):
+        FactorData("faces", toy.images, toy.factors, (), (), source="made up")
+    with pytest.raises(ValueError, match=r"nuisances as distinct names of factors, of \(\)"):
+        FactorData("f", toy.images, factors, (), (), source="made up", nuisances=("hue",))

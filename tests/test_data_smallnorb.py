@@ -15,9 +15,10 @@ from PIL import Image
 from disentangled import data
 from disentangled.data import smallnorb
 from disentangled.data.images import resized
-from disentangled.data.layout import grid
 
-LAYOUT = grid(nuisances=("instance",), category=2, instance=2, elevation=2, azimuth=3, lighting=2)
+LAYOUT = smallnorb.LAYOUT.part(
+    category=range(2), instance=range(2), elevation=range(2), azimuth=range(3), lighting=range(2)
+)
 STEMS = (smallnorb.TRAINING, smallnorb.TESTING)
 MAGICS = {"uint8": 507333717, "int32": 507333716, "float32": 507333713}
 LANCZOS = Image.Resampling.LANCZOS

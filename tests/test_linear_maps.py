@@ -110,6 +110,36 @@ def test_linear_r2_does_not_see_what_is_not_linear():
     )
 
 
+def test_linear_r2_of_continuous_factors():
+    """1 for a linear code; with noise the share of the factor's variance in the code's."""
+    rng = np.random.default_rng(1)
+    factors = rng.normal(size=(40_000, 2))
+    sizes = {"n_train": 20_000, "n_eval": 20_000}
+    turned = metrics.linear_r2(factors @ [[1, 2], [3, -1]] + 5, factors, **(drawn() | sizes))
+    np.testing.assert_allclose(turned.parts["r2"], 1, atol=1e-12)
+    noisy = factors + [1.0, 0.5] * rng.normal(size=factors.shape)
+    found = metrics.linear_r2(noisy, factors, **(drawn() | sizes)).parts["r2"]
+    np.testing.assert_allclose(found, [1 / 2, 1 / 1.25], atol=0.02)
+
+
+def test_floats_count_by_value_and_integers_by_rank():
+    """Values 0, 1 and 10, alike often: the squared correlation with their ranks is 75 / 91."""
+    value = np.repeat([[0], [1], [10]], 2_000, axis=0)
+    sizes = {"n_train": 3_000, "n_eval": 3_000}
+    by_value = metrics.linear_r2(value, value.astype(float), **(drawn() | sizes))
+    by_rank = metrics.linear_r2(value, value, **(drawn() | sizes))
+    assert by_value.value == pytest.approx(1)
+    assert by_rank.value == pytest.approx(75 / 91, abs=0.02)
+
+
+def test_the_best_rotation_of_continuous_factors():
+    factors = np.random.default_rng(2).normal(size=(4_000, 3))
+    mixed = factors @ np.random.default_rng(3).normal(size=(3, 3))
+    turned = mixed @ linear_maps.best_rotation(mixed, factors)
+    matched = np.corrcoef(turned.T, factors.T)[:3, 3:]
+    assert np.diag(matched).min() > 0.99
+
+
 def test_linear_r2_says_how_many_images_it_needs():
     with pytest.raises(ValueError, match="n_train \\+ n_eval = 6000 images are needed, got 2048"):
         metrics.linear_r2(CODE, FACTORS, generator=torch.Generator())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from disentangled.metrics import neighbour_r2
+from disentangled.metrics import linear_r2, neighbour_r2
 
 
 def factors():
@@ -36,6 +36,17 @@ def test_a_code_of_one_factor_explains_that_one():
     first, second = score(code).parts["r2"]
     assert first > 0.999
     assert second < 0.1
+
+
+def test_a_continuous_factor_bent_on_its_axis_is_explained():
+    """A cube of a uniform factor holds all of it; a line through it explains 21 / 25."""
+    factor = np.random.default_rng(0).uniform(-1, 1, (6_000, 1))
+    sizes = {"n_train": 5_000, "n_eval": 1_000}
+    near = neighbour_r2(factor**3, factor, generator=torch.Generator().manual_seed(0), **sizes)
+    line = linear_r2(factor**3, factor, generator=torch.Generator().manual_seed(0), **sizes)
+    assert near.value == pytest.approx(1, abs=1e-3)
+    # (E v⁴)² / (E v² E v⁶)
+    assert line.value == pytest.approx((1 / 5) ** 2 / (1 / 3 * 1 / 7), abs=0.02)
 
 
 def test_too_few_images_are_an_error():

@@ -37,6 +37,22 @@ def test_squared_correlations_in_closed_form():
     np.testing.assert_allclose(found.parts["gap"], shares / shares.sum())
 
 
+def test_a_continuous_factor_in_closed_form():
+    """A factor plus noise, uncorrelated and s times its sd, has R² = 1 / (1 + s²)."""
+    white = np.random.default_rng(0).normal(size=(500, 3))
+    factor, other, noise = np.sqrt(500) * np.linalg.qr(white - white.mean(0))[0].T
+    code = np.column_stack([3 * factor + 2, factor + 0.5 * noise, other])
+    found = r2(code, factor[:, None])
+    np.testing.assert_allclose(found.parts["scores"], [[1, 1 / 1.25, 0]], atol=1e-12)
+    assert found.value == pytest.approx(1 - 1 / 1.25)
+    # an integer factor beside it changes nothing for it
+    label = np.arange(500) % 4
+    both = r2(code, np.column_stack([factor, label]))
+    np.testing.assert_allclose(both.parts["scores"][0], found.parts["scores"][0], atol=1e-12)
+    with pytest.raises(ValueError, match=r"factor 0 is continuous.*sap\(kind='r2'\)"):
+        sap(code, factor[:, None], kind="classifier")
+
+
 def test_axes_of_no_variance_explain_nothing():
     code = codes.identity(FACTORS) * [1, 1e-7, 1e-5]
     np.testing.assert_allclose(r2(code).parts["gap"], [1, 0, 1], atol=1e-12)

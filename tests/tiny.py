@@ -34,7 +34,7 @@ def images(*_):
     pictures[torch.arange(64), 4 * factors[:, 1] + factors[:, 2]] = 255
     pictures = pictures.to(torch.uint8).view(64, 1, 4, 4)
     return FactorData("tiny", pictures, factors, ("shape", "row", "column"), (4, 4, 4),
-                      source="made up")  # fmt: skip
+                      source="made up", nuisances=("shape",), unordered=("shape",))  # fmt: skip
 
 
 def run(objective="vae", **changes):

@@ -3,69 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from disentangled.data import (
-    cars3d,
-    cars3d_twin,
-    dsprites,
-    dsprites_rerender,
-    smallnorb,
-    smallnorb_twin,
-)
-from disentangled.data.dsprites_layout import check_size
 from disentangled.data.factor_data import FactorData
-from disentangled.data.images import PackedImages
+from disentangled.data.images import Images, PackedImages
 
-__all__ = ["DATA_SETS", "DataSet", "FactorData", "PackedImages", "load", "on_disk"]
+__all__ = ["DATA_SETS", "DataSet", "FactorData", "Images", "PackedImages", "load", "on_disk"]
 
 Root = str | PathLike[str] | None
+SIZE = 64
+"""The side of the images in px where none is asked for."""
 
 
 class DataSet(NamedTuple):
-    """An entry of the registry: how to load a data set, what it is in a line, how to find the file
-    that is read (None for what is rendered), and the command that gets it."""
+    """An entry of the registry.
 
-    load: Callable[[Root, int], FactorData]
+    load: how to load the data set from a folder at a size. A word "module:function" names a
+        module below `disentangled.data`, which is imported when it is asked for: who does not
+        use a data set does not depend on its file.
+    about: what it is, in a line.
+    find: the file that is read, as a function of the folder or its word; None for what is
+        rendered.
+    get: the command that gets the file.
+    """
+
+    load: str | Callable[[Root, int], FactorData]
     about: str
-    find: Callable[[Root], Path] | None = None
+    find: str | Callable[[Root], Path] | None = None
     get: str = "make data"
 
 
 DATA_SETS: dict[str, DataSet] = {
     "dsprites": DataSet(
-        dsprites.load_largest, "real dSprites: the largest of the files found", dsprites.find_file
+        "dsprites:load_largest",
+        "real dSprites: the largest of the files found",
+        "dsprites:find_file",
     ),
     "dsprites_grid": DataSet(
-        dsprites.load_grid,
-        "real dSprites, the grid of 46,080 images",
-        lambda root: dsprites.find_file(root, dsprites.GRID_FILE),
+        "dsprites:load_grid", "real dSprites, the grid of 46,080 images", "dsprites:find_grid"
     ),
     "dsprites_subset": DataSet(
-        dsprites.load_subset,
-        "real dSprites, 20,000 images at random",
-        lambda root: dsprites.find_file(root, dsprites.SUBSET_FILE),
+        "dsprites:load_subset", "real dSprites, 20,000 images at random", "dsprites:find_subset"
     ),
-    "dsprites_rerender": DataSet(dsprites_rerender.load_full, "all 737,280 scenes, re-rendered"),
-    "dsprites_rerender_grid": DataSet(dsprites_rerender.load_grid, "the 46,080 re-rendered"),
+    "dsprites_rerender": DataSet(
+        "rendered.dsprites_rerender:load_full", "all 737,280 scenes, re-rendered"
+    ),
+    "dsprites_rerender_grid": DataSet(
+        "rendered.dsprites_rerender:load_grid", "the 46,080 re-rendered"
+    ),
     "smallnorb": DataSet(
-        smallnorb.load,
+        "smallnorb:load",
         "real SmallNORB, 48,600 grey images of 50 toys",
-        lambda root: smallnorb.find_splits(root)[0].dat,
+        "smallnorb:find_images",
         "make data NAME=smallnorb",
     ),
-    "smallnorb_twin": DataSet(smallnorb_twin.load_full, "SmallNORB twin, 50 toys of our own"),
-    "smallnorb_twin_grid": DataSet(smallnorb_twin.load_grid, "1,080 images of the SmallNORB twin"),
+    "smallnorb_twin": DataSet(
+        "rendered.smallnorb_twin:load_full", "SmallNORB twin, 50 toys of our own"
+    ),
+    "smallnorb_twin_grid": DataSet(
+        "rendered.smallnorb_twin:load_grid", "1,080 images of the SmallNORB twin"
+    ),
     "cars3d": DataSet(
-        cars3d.load,
+        "cars3d:load",
         "real Cars3D, 17,568 images of 183 cars",
-        cars3d.find_cars,
+        "cars3d:find_cars",
         "make data NAME=cars3d",
     ),
-    "cars3d_twin": DataSet(cars3d_twin.load_full, "Cars3D twin, 183 cars of our own"),
-    "cars3d_twin_grid": DataSet(cars3d_twin.load_grid, "960 images of the Cars3D twin"),
+    "cars3d_twin": DataSet("rendered.cars3d_twin:load_full", "Cars3D twin, 183 cars of our own"),
+    "cars3d_twin_grid": DataSet("rendered.cars3d_twin:load_grid", "960 images of the Cars3D twin"),
 }
 
 
@@ -80,25 +88,50 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
             at that size.
 
     Returns:
-        Images uint8 0..255 (N, C, H, W), factors (N, K) without nuisances, their names and
-        sizes, and `source`: "real", "re-render" or "twin". `name` is that of the file found:
-        "dsprites" is all 737,280 images, "dsprites_grid" and "dsprites_subset" are parts. A twin
-        is rendered when it is first loaded, which takes minutes, and kept beside the data files;
-        the `_grid` of a twin takes seconds.
+        Images uint8 0..255 (N, C, H, W), factors (N, K) without what varies unlabelled, their
+        names and sizes, and `source`: "real", "re-render" or "twin". `name` is that of the file
+        found: "dsprites" is all 737,280 images, "dsprites_grid" and "dsprites_subset" are parts.
+        A twin is rendered when it is first loaded, which takes minutes, and kept beside the data
+        files; the `_grid` of a twin takes seconds.
 
     Raises:
         ValueError: an unknown name or size, or a file that is not what it should be.
         FileNotFoundError: no file; the message says where to get one and names the stand-in.
     """
-    if name not in DATA_SETS:
-        raise ValueError(f"expected a data set, one of {sorted(DATA_SETS)}, got {name!r}")
-    return DATA_SETS[name].load(root, check_size(size))
+    return _function(_entry(name).load)(root, _side(size))
 
 
 def on_disk(name: str, *, root: Root = None) -> Path | None:
-    """The file that `load` would read, or None if there is none or none is needed."""
-    find = DATA_SETS[name].find
+    """The file that `load` would read, or None if there is none or none is needed.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    find = _entry(name).find
     try:
-        return find and find(root)
+        return None if find is None else _function(find)(root)
     except FileNotFoundError:
         return None
+
+
+def _entry(name: str) -> DataSet:
+    if name not in DATA_SETS:
+        raise ValueError(f"expected a data set, one of {sorted(DATA_SETS)}, got {name!r}")
+    return DATA_SETS[name]
+
+
+def _function(place: str | Callable[..., Any]) -> Callable[..., Any]:
+    """What an entry names: "module:function", or the function itself."""
+    if not isinstance(place, str):
+        return place
+    module, _, name = place.partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def _side(size: int | None) -> int:
+    sizes = [side for side in range(1, SIZE + 1) if SIZE % side == 0]
+    if size is None:
+        return SIZE
+    if size not in sizes:
+        raise ValueError(f"expected size to be one of {sizes} (divisors of {SIZE}), got {size!r}")
+    return size

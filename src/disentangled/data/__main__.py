@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from disentangled.data import calibration, download
+from disentangled.data import download
 from disentangled.data.files import download_folder
+from disentangled.data.rendered import calibration, dsprites_rerender
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +66,7 @@ def _agreement(root: Path | None, out: Path | None) -> None:
 
 
 def _outline(root: Path | None, out: Path | None) -> None:
-    path = out or Path(__file__).with_name("heart_outline.csv")
+    path = out or Path(dsprites_rerender.__file__).with_name("heart_outline.csv")
     table = calibration.outline_table(calibration.fit_heart_outline(root))
     path.write_text(table, encoding="utf-8")
     print(path)

@@ -28,7 +28,7 @@ from disentangled.data.files import bad_file, find
 from disentangled.data.images import resized
 from disentangled.data.layout import Layout, grid
 
-LAYOUT = grid(elevation=4, azimuth=24, object=183)
+LAYOUT = grid(unordered=("object",), elevation=4, azimuth=24, object=183)
 ARCHIVE = "nips2015-analogy-data.tar.gz"
 FOLDER = "data/cars"
 NATIVE_SIZE = 128

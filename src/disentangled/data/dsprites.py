@@ -12,9 +12,11 @@ npz pickles (its `metadata`) are never read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -22,18 +24,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from disentangled.data.dsprites_layout import (
-    COARSE,
-    FACTOR_NAMES,
-    FACTOR_SIZES,
-    FULL,
-    N_IMAGES,
-    NATIVE_SIZE,
-    flat_index,
-)
 from disentangled.data.factor_data import FactorData
 from disentangled.data.files import Npz, bad_file, find
 from disentangled.data.images import gather
+
+FACTOR_NAMES = ("shape", "scale", "orientation", "position_x", "position_y")
+FACTOR_SIZES = (3, 6, 40, 32, 32)
+N_IMAGES = math.prod(FACTOR_SIZES)
+NATIVE_SIZE = 64
+
+NUISANCES = ("shape",)
+"""Left out of MIG by Chen et al., who treat it as noise."""
+UNORDERED = ("shape",)
+"""An ellipse is not between a square and a heart."""
+
+SHAPES = ("square", "ellipse", "heart")
+SCALES = torch.arange(5, 11, dtype=torch.float64) / 10
+# linspace with both ends: index 39 is index 0 once around, and is made the same number here, so
+# that the two images agree to the last pixel
+ORIENTATIONS = 2 * math.pi * (torch.arange(40, dtype=torch.float64) % 39) / 39
+POSITIONS = torch.arange(32, dtype=torch.float64) / 31
 
 OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
 GRID_FILE = "dsprites_downsampled.npz"
@@ -49,9 +59,72 @@ MEND = (
 HDF5_BLOCK = 23_040
 
 
+class Grid(NamedTuple):
+    """A part of the dSprites grid: the indices used of each factor; position_y varies fastest."""
+
+    shape: tuple[int, ...] = tuple(range(3))
+    scale: tuple[int, ...] = tuple(range(6))
+    orientation: tuple[int, ...] = tuple(range(40))
+    position_x: tuple[int, ...] = tuple(range(32))
+    position_y: tuple[int, ...] = tuple(range(32))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(len(values) for values in self)
+
+    def factors(self) -> Tensor:
+        """Factor values numbered from 0 within the grid, one row an image: (N, 5) int64."""
+        return torch.cartesian_prod(*(torch.arange(size) for size in self.sizes))
+
+    def official_index(self) -> Tensor:
+        """Where each image stands among the 737,280 of dSprites: (N,) int64."""
+        values = torch.cartesian_prod(*(torch.tensor(used) for used in self))
+        return flat_index(values)
+
+
+FULL = Grid()
+COARSE = Grid(
+    orientation=tuple(range(0, 40, 4)),
+    position_x=tuple(range(0, 32, 2)),
+    position_y=tuple(range(0, 32, 2)),
+)
+
+
+def flat_index(factors: Tensor) -> Tensor:
+    """Index among the 737,280 images of factor values (..., 5) of the full grid: (...)."""
+    strides = [math.prod(FACTOR_SIZES[k + 1 :]) for k in range(len(FACTOR_SIZES))]
+    return (factors * torch.tensor(strides, device=factors.device)).sum(-1)
+
+
+def labelled(
+    name: str, images: Any, factors: Tensor, sizes: Sequence[int], source: str
+) -> FactorData:
+    """Images of dSprites' scenes (N, C, H, W) with the factors (N, 5) of each."""
+    return FactorData(
+        name,
+        images,
+        factors,
+        FACTOR_NAMES,
+        sizes,
+        source=source,
+        nuisances=NUISANCES,
+        unordered=UNORDERED,
+    )
+
+
 def find_file(root: str | PathLike[str] | None, *names: str) -> Path:
     """The first of the files that is there, of all of them if none is named."""
     return find(list(names or FILES), root, subfolder="dsprites_real", mend=MEND)
+
+
+def find_grid(root: str | PathLike[str] | None) -> Path:
+    """The file of 46,080 images."""
+    return find_file(root, GRID_FILE)
+
+
+def find_subset(root: str | PathLike[str] | None) -> Path:
+    """The file of 20,000 images."""
+    return find_file(root, SUBSET_FILE)
 
 
 def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
@@ -63,19 +136,17 @@ def load_largest(root: str | PathLike[str] | None, size: int) -> FactorData:
         return _subset(path, size)
     read = _official_hdf5 if path.suffix == ".hdf5" else _official_npz
     images = gather(_binary(path, read(path)), size, packed=True)
-    return FactorData(
-        "dsprites", images, FULL.factors(), FACTOR_NAMES, FACTOR_SIZES, source="real"
-    )
+    return labelled("dsprites", images, FULL.factors(), FACTOR_SIZES, "real")
 
 
 def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 real images of every 4th orientation and every 2nd position."""
-    return _grid(find_file(root, GRID_FILE), size)
+    return _grid(find_grid(root), size)
 
 
 def load_subset(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 20,000 real images chosen at random, factors numbered as in the full set."""
-    return _subset(find_file(root, SUBSET_FILE), size)
+    return _subset(find_subset(root), size)
 
 
 def _grid(path: Path, size: int) -> FactorData:
@@ -84,7 +155,7 @@ def _grid(path: Path, size: int) -> FactorData:
     _check_factors(path, npz.array("latents_classes", tuple(factors.shape), "iu"), factors)
     blocks = npz.blocks("imgs", (len(factors), NATIVE_SIZE, NATIVE_SIZE), "u")
     images = gather(_binary(path, blocks), size, packed=False)
-    return FactorData("dsprites_grid", images, factors, FACTOR_NAMES, COARSE.sizes, source="real")
+    return labelled("dsprites_grid", images, factors, COARSE.sizes, "real")
 
 
 def _subset(path: Path, size: int) -> FactorData:
@@ -101,9 +172,7 @@ def _subset(path: Path, size: int) -> FactorData:
         )
     blocks = npz.blocks("imgs", (N_SUBSET, NATIVE_SIZE, NATIVE_SIZE), "u")
     images = gather(_binary(path, blocks), size, packed=False)
-    return FactorData(
-        "dsprites_subset", images, factors, FACTOR_NAMES, FACTOR_SIZES, source="real"
-    )
+    return labelled("dsprites_subset", images, factors, FACTOR_SIZES, "real")
 
 
 def _official_npz(path: Path) -> Iterator[NDArray[np.generic]]:

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from disentangled.data.images import PackedImages
+from disentangled.data import drawing
+from disentangled.data.consistency import check_factors, check_images, check_named
+from disentangled.data.images import as_images, image_index
 from disentangled.types import Batch
 
 
@@ -19,12 +21,16 @@ class FactorData:
 
     Args:
         name: what rows call the data set.
-        images: uint8 (N, C, H, W), 0 to 255, as a tensor, an array or `PackedImages`.
+        images: uint8 (N, C, H, W), 0 to 255: a tensor, an array, or any `Images`.
         factors: integers (N, K); column k takes values 0 to factor_sizes[k] - 1.
         factor_names: K names.
-        factor_sizes: K numbers of values.
+        factor_sizes: K numbers of values. Data without known factors have factors (N, 0), no
+            names and no sizes; what asks for a factor then is an error.
         source: "real", "re-render", "twin", or a word of your own.
         probabilities: (N,) chance of each image in a draw; None means that all are equal.
+        nuisances: factors that MIG leaves out and treats as noise, by name, as Chen et al. do
+            with the shape of dSprites.
+        unordered: factors whose values are mere names, by name: no score regresses on them.
 
     Raises:
         ValueError: shapes, dtypes or values that do not fit together.
@@ -40,49 +46,24 @@ class FactorData:
         *,
         source: str,
         probabilities: Tensor | None = None,
+        nuisances: Sequence[str] = (),
+        unordered: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.source = source
-        self.images = images if isinstance(images, PackedImages) else torch.as_tensor(images)
+        self.images = as_images(images)
         self.factors = torch.as_tensor(factors)
         self.factor_names = tuple(factor_names)
         self.factor_sizes = tuple(int(size) for size in factor_sizes)
-        self._check()
+        check_images(name, self.images)
+        check_factors(name, len(self), self.factors, self.factor_names, self.factor_sizes)
+        check_named(name, "nuisances", nuisances, self.factor_names)
+        check_named(name, "unordered", unordered, self.factor_names)
+        self.nuisances, self.unordered = tuple(nuisances), tuple(unordered)
         self.factors = self.factors.to(self.device, torch.int64)
         # always on the CPU, like the generators: a draw never waits for a GPU
         self.probabilities = None if probabilities is None else probabilities / probabilities.sum()
-        self._cumulative = None if probabilities is None else _cumulative(probabilities)
-
-    def _check(self) -> None:
-        shape, sizes, names = self.images.shape, self.factor_sizes, self.factor_names
-        if self.images.dtype != torch.uint8 or len(shape) != 4:
-            raise ValueError(
-                f"{self.name}: expected images as uint8 (N, C, H, W), 0 to 255, got "
-                f"{self.images.dtype} of shape {tuple(shape)}; scale with (255 * x).round() "
-                "and add a channel axis with images[:, None]"
-            )
-        if self.factors.is_floating_point() or self.factors.shape != (shape[0], len(names)):
-            raise ValueError(
-                f"{self.name}: expected factors as integers of shape ({shape[0]}, {len(names)}), "
-                f"one row an image and one column a name of {names}, got {self.factors.dtype} "
-                f"of shape {tuple(self.factors.shape)}"
-            )
-        if len(sizes) != len(names) or len(set(names)) != len(names):
-            raise ValueError(
-                f"{self.name}: expected distinct factor_names and one size for each, "
-                f"got names {names} and sizes {sizes}"
-            )
-        if shape[0] == 0:
-            raise ValueError(f"{self.name}: expected at least one image, got none")
-        if self.factors.device.type == "meta":  # no values to look at
-            return
-        lowest, highest = self.factors.amin(0).tolist(), self.factors.amax(0).tolist()
-        for factor, size, low, high in zip(names, sizes, lowest, highest, strict=True):
-            if low < 0 or high >= size:
-                raise ValueError(
-                    f"{self.name}: factor {factor!r} of size {size} takes values 0 to {size - 1}, "
-                    f"got {low} to {high}; number its values from 0"
-                )
+        self._cumulative = None if probabilities is None else drawing.cumulative(probabilities)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -92,6 +73,7 @@ class FactorData:
             f"{name} {size}"
             for name, size in zip(self.factor_names, self.factor_sizes, strict=True)
         )
+        factors = factors or "no factors"
         shape = " x ".join(str(side) for side in self.images.shape)
         return f"FactorData({self.name}, {self.source}, {shape}; {factors}; {self.device})"
 
@@ -100,8 +82,11 @@ class FactorData:
         return self.images.device
 
     def _replace(self, **changes: Any) -> FactorData:
-        kept = ("name", "images", "factors", "factor_names", "factor_sizes", "source")
-        fields = {name: getattr(self, name) for name in (*kept, "probabilities")}
+        kept = (
+            *("name", "images", "factors", "factor_names", "factor_sizes", "source"),
+            *("probabilities", "nuisances", "unordered"),
+        )
+        fields = {name: getattr(self, name) for name in kept}
         return FactorData(**(fields | changes))
 
     def to(self, device: torch.device | str) -> FactorData:
@@ -109,13 +94,27 @@ class FactorData:
         return self._replace(images=self.images.to(device), factors=self.factors.to(device))
 
     def select(self, index: Tensor) -> FactorData:
-        """The images at index (n,) alone, with their chances relative to each other kept."""
-        index = torch.as_tensor(index).to(self.device)
-        images = self.images
+        """The images at index (n,) alone, with their chances relative to each other kept.
+
+        Args:
+            index: numbers of images, negative ones counted from the end, or a mask (N,).
+
+        Raises:
+            ValueError: an index of another shape or type, or an empty one.
+            IndexError: an image that is not there.
+        """
+        index = torch.as_tensor(index)
+        if index.ndim != 1 or len(index) == 0:
+            raise ValueError(
+                f"{self.name}: expected an index (n,) of at least one image, got shape "
+                f"{tuple(index.shape)}"
+            )
+        chosen = torch.arange(len(self))[image_index(index.cpu())]
+        there = chosen.to(self.device)
         return self._replace(
-            images=images.take(index) if isinstance(images, PackedImages) else images[index],
-            factors=self.factors[index],
-            probabilities=None if self.probabilities is None else self.probabilities[index.cpu()],
+            images=self.images.index_select(0, there),
+            factors=self.factors[there],
+            probabilities=None if self.probabilities is None else self.probabilities[chosen],
         )
 
     def factor_index(self, factor: int | str) -> int:
@@ -128,6 +127,11 @@ class FactorData:
             return self.factor_names.index(str(factor))
         if isinstance(factor, int) and 0 <= factor < len(self.factor_names):
             return factor
+        if not self.factor_names:
+            raise ValueError(
+                f"{self.name} has no factor {factor!r}: no factors of its images are known; use "
+                "data that have some"
+            )
         raise ValueError(
             f"{self.name} has no factor {factor!r}; give one of {self.factor_names} "
             f"or a number from 0 to {len(self.factor_names) - 1}"
@@ -135,18 +139,21 @@ class FactorData:
 
     def pixels(self, index: Tensor) -> Tensor:
         """Images at index as float32 in [0, 1], shape index.shape + (C, H, W), on the device."""
-        return self.images[index.to(self.device)].to(torch.float32) / 255
+        return (
+            self.images[torch.as_tensor(image_index(index)).to(self.device)].to(torch.float32)
+            / 255
+        )
 
     def batch(self, index: Tensor) -> Batch:
         """Images and factors at index (B,)."""
-        index = index.to(self.device)
+        index = torch.as_tensor(image_index(index)).to(self.device)
         return Batch(self.pixels(index), self.factors[index], index)
 
     def draw_index(self, n: int, generator: Generator) -> Tensor:
         """n indices with replacement by the data's probabilities: (n,) int64 on the CPU."""
         if self._cumulative is None:
             return torch.randint(len(self), (n,), generator=generator)
-        return _search(self._cumulative, n, generator)
+        return drawing.search(self._cumulative, n, generator)
 
     def draw(self, n: int, generator: Generator) -> Batch:
         """n images with replacement by the data's probabilities."""
@@ -175,7 +182,7 @@ class FactorData:
             )
         if weights is None:
             return members[torch.randint(len(members), (n,), generator=generator)]
-        return members[_search(_cumulative(weights), n, generator)]
+        return members[drawing.search(drawing.cumulative(weights), n, generator)]
 
     def holding(
         self, factor: int | str, n: int, generator: Generator, *, value: int | None = None
@@ -198,35 +205,22 @@ class FactorData:
             ValueError: a table of another shape, negative or not finite, or one that asks for
                 a combination of factors that no image has.
         """
-        weights = torch.as_tensor(table, dtype=torch.float64).cpu()
+        wanted = torch.as_tensor(table, dtype=torch.float64).cpu()
         columns = [self.factor_index(factor) for factor in factors]
         sizes = tuple(self.factor_sizes[column] for column in columns)
-        if tuple(weights.shape) != sizes or len(set(columns)) != len(columns):
+        if tuple(wanted.shape) != sizes or len(set(columns)) != len(columns):
             raise ValueError(
                 f"{self.name}: expected a table of shape {sizes} for distinct factors "
-                f"{tuple(factors)}, got {tuple(weights.shape)}"
+                f"{tuple(factors)}, got {tuple(wanted.shape)}"
             )
-        if not weights.isfinite().all() or (weights < 0).any() or weights.sum() == 0:
-            raise ValueError(
-                f"{self.name}: expected a table of finite probabilities or counts, none negative "
-                f"and not all 0, got values from {weights.min()} to {weights.max()}"
-            )
-        cell = torch.zeros(len(self), dtype=torch.int64)
-        for column, size in zip(columns, sizes, strict=True):
-            cell = cell * size + self.factors[:, column].cpu()
         before = self.probabilities
         if before is None:
             before = torch.full((len(self),), 1 / len(self), dtype=torch.float64)
-        mass = torch.zeros(weights.numel(), dtype=torch.float64).index_add_(0, cell, before)
-        wanted = weights.flatten() / weights.sum()
-        missing = int(((wanted > 0) & (mass == 0)).sum())
-        if missing:
-            raise ValueError(
-                f"{self.name}: the table gives chance to {missing} combinations of "
-                f"{tuple(factors)} that no image has; set them to 0"
-            )
-        ratio = torch.where(mass > 0, wanted / mass, 0.0)
-        return self._replace(probabilities=before * ratio[cell])
+        try:
+            after = drawing.following(wanted, self.factors[:, columns].cpu(), before)
+        except ValueError as error:
+            raise ValueError(f"{self.name}, {tuple(factors)}: {error}") from error
+        return self._replace(probabilities=after)
 
     def split(self, fraction: float, generator: Generator) -> tuple[FactorData, FactorData]:
         """Two disjoint parts that cover the data: round(fraction N) images, and the others.
@@ -244,16 +238,3 @@ class FactorData:
         # each part in the order of the whole: the grid stays readable
         first, second = order[:n_first].sort().values, order[n_first:].sort().values
         return self.select(first), self.select(second)
-
-
-def _cumulative(probabilities: Tensor) -> Tensor:
-    """Cumulated chances (N,) in float64, ending at exactly 1."""
-    cumulative = probabilities.to(torch.float64).cumsum(0)
-    return cumulative / cumulative[-1]
-
-
-def _search(cumulative: Tensor, n: int, generator: Generator) -> Tensor:
-    """n draws by inverting the cumulated chances; images of chance 0 are never drawn."""
-    return torch.searchsorted(
-        cumulative, torch.rand(n, generator=generator, dtype=torch.float64), right=True
-    )

@@ -1,16 +1,110 @@
-"""Images in memory: made smaller, or eight pixels a byte and unpacked when read."""
+"""What data need of their images, kept as they may be; images made smaller, or packed in bits."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+
+@runtime_checkable
+class Images(Protocol):
+    """N images uint8 (N, C, H, W), 0 to 255, read by indexing, whatever they are kept as.
+
+    Its methods are named and called as those of a tensor, so that a tensor is one. Others are
+    `PackedImages`, `palette.PaletteImages` and `hdf5.Hdf5Images`.
+    """
+
+    @property
+    def shape(self) -> torch.Size:
+        """(N, C, H, W)."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """torch.uint8."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where what is read lies."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, index: Any, /) -> Tensor:
+        """Images at an integer, slice, mask (N,) or integers, as uint8 index.shape + (C, H, W).
+
+        Raises:
+            IndexError: an image that is not there, as for every sequence.
+        """
+
+    def to(self, device: torch.device | str, /) -> Images:
+        """The same images on another device."""
+
+    def index_select(self, dim: int, index: Tensor, /) -> Images:
+        """A subset, kept in the same way: the images at index (n,), 0 to N - 1; dim is 0."""
+
+
+def as_images(images: Any) -> Images:
+    """What can be read as images, as it is; arrays and nested lists as a tensor.
+
+    Raises:
+        ValueError: what is neither.
+    """
+    if isinstance(images, Images):
+        return images
+    try:
+        return torch.as_tensor(images)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"expected images as uint8 (N, C, H, W): a tensor, an array, or an object with the "
+            f"methods of data.Images, got {type(images).__name__} ({error})"
+        ) from error
+
+
+def image_index(index: Any) -> Any:
+    """An index of images alone, in a form that means the same to all kinds of images.
+
+    Raises:
+        ValueError: an index of pixels besides, or numbers that torch would take for a mask.
+    """
+    if isinstance(index, tuple):
+        raise ValueError(
+            f"expected an index of images alone, got one of {len(index)} axes {index!r}; read "
+            "the images first: images[i][:, row, column]"
+        )
+    if isinstance(index, list | range | np.ndarray):
+        index = torch.as_tensor(index)
+        index = index if index.numel() else index.to(torch.int64)  # [] is float to torch
+    if not isinstance(index, Tensor) or index.dtype == torch.int64:
+        return index
+    if index.dtype == torch.bool:
+        if index.ndim != 1:
+            raise ValueError(
+                f"expected a mask of one value an image (N,), got shape {tuple(index.shape)}"
+            )
+        return index
+    if index.dtype == torch.uint8 or index.is_floating_point() or index.is_complex():
+        raise ValueError(
+            f"expected an index of integers or a mask of bool, got {index.dtype}; use "
+            "index.long() for the numbers of images, index.bool() for a mask"
+        )
+    return index.to(torch.int64)
+
+
+def only_images(dim: int) -> None:
+    """Refuse a subset of anything but images.
+
+    Raises:
+        ValueError: another axis than 0.
+    """
+    if dim != 0:
+        raise ValueError(f"expected dim 0, a subset of the images, got {dim}; read them first")
 
 
 class PackedImages:
@@ -41,7 +135,16 @@ class PackedImages:
 
     @classmethod
     def pack(cls, images: Tensor) -> PackedImages:
-        """Pack images (N, C, H, W) of any dtype; every pixel that is not 0 becomes 255."""
+        """Pack images (N, C, H, W) of any dtype; every pixel that is not 0 becomes 255.
+
+        Raises:
+            ValueError: another number of axes.
+        """
+        if images.ndim != 4:
+            raise ValueError(
+                f"expected images (N, C, H, W), got shape {tuple(images.shape)}; add a channel "
+                "axis with images[:, None]"
+            )
         on = (images != 0).flatten(1).to(torch.uint8)
         on = torch.nn.functional.pad(on, (0, -on.shape[1] % 8)).unflatten(1, (-1, 8))
         bits = torch.zeros(on.shape[:2], dtype=torch.uint8, device=images.device)
@@ -67,7 +170,7 @@ class PackedImages:
 
     def __getitem__(self, index: Any) -> Tensor:
         """Unpack the images at index (an integer, slice or integer tensor) to uint8 0 or 255."""
-        bits = self.bits[index]
+        bits = self.bits[image_index(index)]
         n_pixels = math.prod(self.shape[1:])
         on = ((bits[..., None] >> self._shifts) & 1).flatten(-2)[..., :n_pixels]
         return (on * 255).unflatten(-1, self.shape[1:])
@@ -77,10 +180,11 @@ class PackedImages:
         n_channels, height, width = self.shape[1:]
         return PackedImages(self.bits.to(device), (n_channels, height, width))
 
-    def take(self, index: Tensor) -> PackedImages:
-        """The images at index (n,), still packed."""
+    def index_select(self, dim: int, index: Tensor) -> PackedImages:
+        """The images at index (n,), still packed; dim is 0."""
+        only_images(dim)
         n_channels, height, width = self.shape[1:]
-        return PackedImages(self.bits[index], (n_channels, height, width))
+        return PackedImages(self.bits.index_select(0, index), (n_channels, height, width))
 
 
 def pool(images: Tensor, size: int) -> Tensor:

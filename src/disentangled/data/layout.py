@@ -16,11 +16,13 @@ class Layout(NamedTuple):
     """Every combination of the values used of each property; the last varies fastest.
 
     used: for each property its values, numbered as in the whole set.
-    nuisances: properties that vary but count as no factor.
+    unlabelled: properties that vary but count as no factor.
+    unordered: factors whose values are mere names.
     """
 
     used: dict[str, tuple[int, ...]]
-    nuisances: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
+    unordered: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -39,15 +41,20 @@ class Layout(NamedTuple):
     def factors(self) -> Tensor:
         """Factor values numbered from 0 within the grid, one row an image: (N, K) int64."""
         values = torch.cartesian_prod(*(torch.arange(size) for size in self.sizes))
-        return values[:, [name not in self.nuisances for name in self.used]]
+        return values[:, [name not in self.unlabelled for name in self.used]]
 
     def data(self, name: str, images: Any, source: str) -> FactorData:
         """Images (N, C, H, W) in the order of the grid, with their factors."""
-        names = [name for name in self.used if name not in self.nuisances]
+        names = [name for name in self.used if name not in self.unlabelled]
         sizes = [len(self.used[name]) for name in names]
-        return FactorData(name, images, self.factors(), names, sizes, source=source)
+        return FactorData(
+            name, images, self.factors(), names, sizes, source=source, unordered=self.unordered
+        )
 
 
-def grid(nuisances: tuple[str, ...] = (), **sizes: int) -> Layout:
+def grid(
+    unlabelled: tuple[str, ...] = (), unordered: tuple[str, ...] = (), **sizes: int
+) -> Layout:
     """The whole grid of properties with so many values each."""
-    return Layout({name: tuple(range(size)) for name, size in sizes.items()}, nuisances)
+    used = {name: tuple(range(size)) for name, size in sizes.items()}
+    return Layout(used, unlabelled, unordered)

@@ -10,8 +10,8 @@ Each file is a matrix: its type as a magic number, how many dimensions it has, a
 | `...-info.mat` | int32 (24300, 4) | instance, elevation, azimuth (0, 2 .. 34), lighting |
 
 There are 24,300 pairs in the training files and as many in the testing files; both are read, the
-left image of each pair alone. The instance is a nuisance: it is no factor, and the images stand in
-the order category, instance, elevation, azimuth, lighting, the last fastest.
+left image of each pair alone. The instance varies unlabelled: it is no factor, and the images
+stand in the order category, instance, elevation, azimuth, lighting, the last fastest.
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ from disentangled.data.images import resized
 from disentangled.data.layout import Layout, grid
 
 LAYOUT = grid(
-    nuisances=("instance",), category=5, instance=10, elevation=9, azimuth=18, lighting=6
+    unlabelled=("instance",),
+    unordered=("category",),
+    category=5,
+    instance=10,
+    elevation=9,
+    azimuth=18,
+    lighting=6,
 )
 TRAINING = "smallnorb-5x46789x9x18x6x2x96x96-training"
 TESTING = "smallnorb-5x01235x9x18x6x2x96x96-testing"
@@ -77,6 +83,11 @@ def find_splits(root: str | PathLike[str] | None) -> list[Split]:
         )
         for stem in (TRAINING, TESTING)
     ]
+
+
+def find_images(root: str | PathLike[str] | None) -> Path:
+    """The training images, where all six files are there."""
+    return find_splits(root)[0].dat
 
 
 def load(root: str | PathLike[str] | None, size: int, *, layout: Layout = LAYOUT) -> FactorData:

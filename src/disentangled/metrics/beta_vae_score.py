@@ -39,7 +39,8 @@ def beta_vae_score(
     be the same image, with probability 1 / (images of that value): negligible on full grids,
     visible on tiny data sets. Codes are not normalised, as in the source.
 
-    Raises: ValueError on NaN, a constant factor, a single factor, lengths that differ.
+    Raises: ValueError on NaN, a constant factor or a continuous one, a single factor, lengths that
+    differ.
 
     Source: Higgins et al. 2017, section 3; sizes of Locatello et al. 2019.
     """

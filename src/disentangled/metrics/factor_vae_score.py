@@ -44,7 +44,8 @@ def factor_vae_score(
     **Error**: a sampled accuracy, standard error at most 0.007 at 5,000 votes. Var_data is that
     of all N codes, where the source estimates it from 10,000 draws (a relative 1.4 %).
 
-    Raises: ValueError on NaN, a constant factor, a single factor, lengths that differ.
+    Raises: ValueError on NaN, a constant factor or a continuous one, a single factor, lengths that
+    differ.
 
     Source: Kim & Mnih 2018, section 4; sizes and threshold of Locatello et al. 2019.
     """

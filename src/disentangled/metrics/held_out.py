@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from disentangled.metrics import inputs
@@ -27,7 +26,7 @@ def held_out_r2(
 ) -> Score:
     """R² of a regression on `n_eval` images that it has not seen; see `neighbour_r2`."""
     code = inputs.codes(codes)
-    label = inputs.factors(factors, len(code)).labels.astype(np.float64)
+    label = inputs.ordered(factors, len(code))
     if len(code) < n_train + n_eval:
         raise ValueError(
             f"n_train + n_eval = {n_train + n_eval} images are needed, got {len(code)}; "

@@ -1,4 +1,8 @@
-"""What every metric asks of its arrays: finite codes (N, D), discrete factors (N, K)."""
+"""What every metric asks of its arrays: finite codes (N, D), factors (N, K).
+
+Scores that count values ask for `factors`, which are discrete. Those that regress take `ordered`
+or `measured` ones, which may be continuous.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+CONTINUOUS = 0.9
+"""A float factor with more distinct values than this share of its rows is continuous."""
 
 
 def array(values: Any) -> NDArray[Any]:
@@ -56,9 +63,52 @@ def factors(values: Any, n: int, names: Sequence[str] | None = None) -> Factors:
     """Factors (n, K): the distinct values of a column, integer or float, are its classes.
 
     Raises: ValueError when the shape is not (n, K); when a column is not finite; when it is
-    constant (its entropy is 0, so no score is defined); when it is float and never repeats a
-    value (continuous: bin it first).
+    constant (its entropy is 0, so no score is defined); when it is float and hardly repeats a
+    value (continuous: bin it first, or use a score that regresses).
     """
+    table = _table(values, n, names)
+    is_float = np.issubdtype(table.dtype, np.floating)
+    labels = np.empty(table.shape, np.int64)
+    counts = []
+    for k, column in enumerate(table.T):
+        _check_column(column, _called(k, names))
+        _, labels[:, k], count = np.unique(column, return_inverse=True, return_counts=True)
+        if is_float and len(count) > CONTINUOUS * n:
+            raise ValueError(
+                f"{_called(k, names)} is continuous ({len(count)} values in {n} rows), and this "
+                f"score is defined for discrete factors alone: bin it first (np.digitize), or "
+                f"use linear_r2, neighbour_r2 or sap(kind='r2'), which take it as it is"
+            )
+        counts.append(count.astype(np.int64))
+    return Factors(labels, counts)
+
+
+def measured(values: Any, n: int, names: Sequence[str] | None = None) -> Floats:
+    """Factors (n, K), discrete or continuous, as the numbers that they are: float64.
+
+    Raises: ValueError as `factors`, but for continuous columns.
+    """
+    table = _table(values, n, names)
+    for k, column in enumerate(table.T):
+        _check_column(column, _called(k, names))
+    numbers: Floats = np.asarray(table, np.float64)
+    return numbers
+
+
+def ordered(values: Any, n: int, names: Sequence[str] | None = None) -> Floats:
+    """Factors (n, K) in their order: integers number values, floats measure something.
+
+    Of integers the ranks 0 .. V_k - 1 of their values, however far apart; floats, discrete or
+    continuous, as they are. Both as float64.
+
+    Raises: ValueError as `measured`.
+    """
+    if np.issubdtype(array(values).dtype, np.floating):
+        return measured(values, n, names)
+    return factors(values, n, names).labels.astype(np.float64)
+
+
+def _table(values: Any, n: int, names: Sequence[str] | None) -> NDArray[Any]:
     table = array(values)
     if table.ndim != 2 or table.shape[1] < 1:
         raise ValueError(f"factors must be (N, K) with K >= 1, got shape {table.shape}")
@@ -69,23 +119,18 @@ def factors(values: Any, n: int, names: Sequence[str] | None = None) -> Factors:
             f"factor_names must have one name a column of factors, got "
             f"{len(names)} names for {table.shape[1]} columns"
         )
-    is_float = np.issubdtype(table.dtype, np.floating)
-    labels = np.empty(table.shape, np.int64)
-    counts = []
-    for k, column in enumerate(table.T):
-        called = f"factor {k}" if names is None else f"factor {names[k]!r} (column {k})"
-        if is_float and not np.isfinite(column).all():
-            raise ValueError(f"{called} holds NaN or infinite values")
-        _, labels[:, k], count = np.unique(column, return_inverse=True, return_counts=True)
-        if len(count) == 1:
-            raise ValueError(
-                f"{called} is constant: its entropy is 0 and no score is defined; "
-                f"leave this column out"
-            )
-        if is_float and len(count) == n:
-            raise ValueError(
-                f"{called} never repeats a value, it looks continuous: metrics "
-                f"need discrete factors, so bin it first"
-            )
-        counts.append(count.astype(np.int64))
-    return Factors(labels, counts)
+    return table
+
+
+def _called(k: int, names: Sequence[str] | None) -> str:
+    return f"factor {k}" if names is None else f"factor {names[k]!r} (column {k})"
+
+
+def _check_column(column: NDArray[Any], called: str) -> None:
+    if np.issubdtype(column.dtype, np.floating) and not np.isfinite(column).all():
+        raise ValueError(f"{called} holds NaN or infinite values")
+    if (column == column[0]).all():
+        raise ValueError(
+            f"{called} is constant: its entropy is 0 and no score is defined; "
+            f"leave this column out"
+        )

@@ -88,11 +88,12 @@ def best_rotation(codes: Any, factors: Any) -> inputs.Floats:
     it is U Vᵀ (orthogonal Procrustes); the other axes complete the basis. Found with labels, so
     a bound on what turning can win by this criterion, and not a method.
 
-    Args: codes (N, D); factors (N, K) that count as ordered numbers.
+    Args: codes (N, D); factors (N, K) that count as ordered numbers: integers
+    by rank, floats, which may be continuous, by value.
     Raises: ValueError on bad codes or factors, or on more factors than the code has directions.
     """
     code = inputs.codes(codes)
-    label = inputs.factors(factors, len(code)).labels.astype(np.float64)
+    label = inputs.ordered(factors, len(code))
     white = whitening(code)
     n_factors = label.shape[1]
     if white.shape[1] < n_factors:

@@ -24,8 +24,8 @@ def linear_r2(
 
         R²_k = 1 - Σ (v_k - v̂_k)² / Σ (v_k - mean v_k)²,   over `n_eval` images held out
 
-    The linear counterpart of `neighbour_r2`, with the same arguments. It does not change under
-    invertible linear maps of the code.
+    The linear counterpart of `neighbour_r2`, with the same arguments; factors may be continuous.
+    It does not change under invertible linear maps of the code.
 
     **Error**: low by about D / n_train of the unexplained share; the standard error over draws is
     near 0.01 at 1,000 held-out images.

@@ -1,4 +1,4 @@
-"""Mutual information gap from histograms of the codes, as disentanglement_lib computes it."""
+"""MIG by histograms, as disentanglement_lib has it; Chen et al.'s own estimate is `mig_exact`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from disentangled.types import Score
 
 
 def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
-    r"""Mutual information gap of binned codes (usually the means of q(z|x)).
+    r"""Mutual information gap by histograms; Chen et al.'s own estimate is `mig_exact`.
 
         MIG = 1/K Σ_k (I(b_a; v_k) - I(b_b; v_k)) / H(v_k),   a, b: the two best axes for v_k
 
@@ -19,7 +19,7 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
     value; I is the plug-in estimate from counts and H(v_k) the empirical entropy.
 
     Args:
-        codes: (N, D).
+        codes: (N, D), usually the means of q(z|x).
         factors: (N, K); the distinct values of a column are its classes.
         n_bins: bins an axis.
 
@@ -32,7 +32,7 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
     Binning itself loses information: 20 bins tell at best 20 of 40 values apart. A few
     outliers widen all bins.
 
-    Raises: ValueError on NaN, on a constant factor, on lengths that differ.
+    Raises: ValueError on NaN, on a constant factor or a continuous one, on lengths that differ.
 
     Source: Chen et al. 2018, eq. 6; binning of Locatello et al. 2019.
     """

@@ -1,4 +1,4 @@
-"""Mutual information gap of sampled codes from entropies of the aggregate posterior."""
+"""MIG of sampled codes, Chen et al.'s own estimate; the usual one, by histograms, is `mig`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def mig_exact(
     factor_names: Sequence[str] | None = None,
     subset: Sequence[str] | Sequence[int] | None = None,
 ) -> Score:
-    r"""Mutual information gap, codes sampled from q(z|x), no histogram (Chen et al. 2018).
+    r"""Mutual information gap as Chen et al. have it, codes sampled; by histograms it is `mig`.
 
         I(z_j; v_k) = H(z_j) - Σ_v p(v_k = v) H(z_j | v_k = v)
         MIG = 1/K Σ_k (I(z_a; v_k) - I(z_b; v_k)) / H(v_k),   a, b: the two best axes for v_k
@@ -45,8 +45,8 @@ def mig_exact(
     nats on axes that do not know the factor, by 0 on one that does, so that MIG reads 0.001
     low; with 2,000 images by 0.1 nats, and MIG 0.006 low.
 
-    Raises: ValueError on NaN or infinite mean or logvar, on a constant factor, on lengths that
-    differ, on an unknown name in subset.
+    Raises: ValueError on NaN or infinite mean or logvar, on a constant factor or a continuous one,
+    on lengths that differ, on an unknown name in subset.
 
     Source: Chen et al. 2018, eqs. 5 and 6.
     """

@@ -27,12 +27,12 @@ def neighbour_r2(
         R²_k = 1 - Σ (v_k - v̂_k)² / Σ (v_k - mean v_k)²,   over `n_eval` images held out
 
     It says what the whole code knows and nothing about its axes: a score of information, not of
-    disentanglement. Factors count as ordered numbers, so a categorical or a circular one (shape,
-    orientation) reads low.
+    disentanglement. Factors count as ordered numbers, integers by rank and floats by value, so a
+    categorical or a circular one (shape, orientation) reads low.
 
     Args:
         codes: (N, D), N >= n_train + n_eval.
-        factors: (N, K).
+        factors: (N, K), discrete or continuous.
         generator: draws the images, without replacement.
         n_train, n_eval: images that are neighbours, and images that are judged.
 

@@ -42,7 +42,8 @@ def sap(
 
     Args:
         codes: (N, D).
-        factors: (N, K); for "r2" the values count, for "classifier" only which are equal.
+        factors: (N, K); for "r2" the values count, and may be continuous; for "classifier" only
+            which are equal, so that they must be discrete.
         n_train, n_eval: rows of the classifier, apart; at most two thirds of N, and the rest.
         generator: draws those rows, on the CPU; by default one of seed 0.
 
@@ -54,17 +55,18 @@ def sap(
     10 and 0.05 on 40. The bias is penalised too, so a shift of the codes moves the score. "r2" is
     high by 1/N where axis and factor are independent.
 
-    Raises: ValueError on another kind, on NaN, on a constant factor, on lengths that differ.
+    Raises: ValueError on another kind, on NaN, on a constant factor, on lengths that differ; of
+    kind "classifier" on a continuous factor.
 
     Source: Kumar et al. 2018, section 3; settings of Locatello et al. 2019.
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind must be one of {get_args(Kind)}, got {kind!r}")
     code = inputs.codes(codes)
-    labels = inputs.factors(factors, len(code)).labels
     if kind == "r2":
-        scores = _squared_correlations(code, np.asarray(inputs.array(factors), np.float64))
+        scores = _squared_correlations(code, inputs.measured(factors, len(code)))
     else:
+        labels = inputs.factors(factors, len(code)).labels
         generator = generator or torch.Generator().manual_seed(0)
         rows = torch.randperm(len(code), generator=generator).numpy()
         n_train = min(n_train, 2 * len(code) // 3)

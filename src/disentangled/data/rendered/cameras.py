@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disentangled.data.solids import Place, Point
+from disentangled.data.rendered.solids import Place, Point
 
 RAYS_AT_ONCE = 3 * 2**17
 """Rays that are traced together: few enough for a processor's caches."""

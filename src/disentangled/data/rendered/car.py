@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disentangled.data.solids import (
+from disentangled.data.rendered.solids import (
     Draws,
     Part,
     Point,

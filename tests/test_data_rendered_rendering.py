@@ -6,9 +6,9 @@ import random
 import pytest
 import torch
 
-from disentangled.data import cameras, rendering
-from disentangled.data.cameras import Camera, Rays, direction, orbit
-from disentangled.data.rendering import (
+from disentangled.data.rendered import cameras, rendering
+from disentangled.data.rendered.cameras import Camera, Rays, direction, orbit
+from disentangled.data.rendered.rendering import (
     Bounds,
     bounds,
     colour,
@@ -20,7 +20,7 @@ from disentangled.data.rendering import (
     shadow,
     trace,
 )
-from disentangled.data.solids import (
+from disentangled.data.rendered.solids import (
     Draws,
     Part,
     Point,

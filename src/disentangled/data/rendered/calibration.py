@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disentangled.data import dsprites, dsprites_rerender
-from disentangled.data.dsprites_layout import (
+from disentangled.data import dsprites
+from disentangled.data.dsprites import (
     COARSE,
     N_IMAGES,
     NATIVE_SIZE,
@@ -29,9 +29,10 @@ from disentangled.data.dsprites_layout import (
     SHAPES,
     flat_index,
 )
-from disentangled.data.dsprites_rerender import heart_polar, turned_back
 from disentangled.data.factor_data import FactorData
 from disentangled.data.files import checkout
+from disentangled.data.rendered import dsprites_rerender
+from disentangled.data.rendered.dsprites_rerender import heart_polar, turned_back
 
 N_ANGLES = 1200
 OUTLINE_HEAD = """\

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from disentangled import progress
-from disentangled.data.cameras import Rays
-from disentangled.data.solids import Place, Point, Solid, nearest
+from disentangled.data.rendered.cameras import Rays
+from disentangled.data.rendered.solids import Place, Point, Solid, nearest
 
 HIT = 0.002
 """The distance at which a ray has met a surface, in the scene's units; a car is 1.6 to 2 long."""

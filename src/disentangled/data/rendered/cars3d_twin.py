@@ -17,13 +17,13 @@ from os import PathLike
 import torch
 from torch import Tensor
 
-from disentangled.data.cameras import Camera, orbit
-from disentangled.data.car import car_solid, draw_car
 from disentangled.data.cars3d import LAYOUT
 from disentangled.data.factor_data import FactorData
-from disentangled.data.kept import kept
 from disentangled.data.layout import Layout
-from disentangled.data.rendering import (
+from disentangled.data.rendered.cameras import Camera, orbit
+from disentangled.data.rendered.car import car_solid, draw_car
+from disentangled.data.rendered.kept import kept
+from disentangled.data.rendered.rendering import (
     Bounds,
     bounds,
     colour,
@@ -33,7 +33,7 @@ from disentangled.data.rendering import (
     openness,
     trace,
 )
-from disentangled.data.solids import Solid, nearest
+from disentangled.data.rendered.solids import Solid, nearest
 
 VERSION = 2
 """Raised whenever pictures change."""

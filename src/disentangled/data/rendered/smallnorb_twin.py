@@ -20,12 +20,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disentangled.data.cameras import Camera, Rays, direction, orbit
-from disentangled.data.car import car_solid, draw_car
 from disentangled.data.factor_data import FactorData
-from disentangled.data.kept import kept
 from disentangled.data.layout import Layout
-from disentangled.data.rendering import (
+from disentangled.data.rendered.cameras import Camera, Rays, direction, orbit
+from disentangled.data.rendered.car import car_solid, draw_car
+from disentangled.data.rendered.kept import kept
+from disentangled.data.rendered.rendering import (
     Bounds,
     bounds,
     colour,
@@ -37,9 +37,9 @@ from disentangled.data.rendering import (
     shadow,
     trace,
 )
+from disentangled.data.rendered.solids import Part, Point, Solid, nearest
+from disentangled.data.rendered.toys import TOY, animal, human, plane, truck
 from disentangled.data.smallnorb import LAYOUT
-from disentangled.data.solids import Part, Point, Solid, nearest
-from disentangled.data.toys import TOY, animal, human, plane, truck
 
 VERSION = 2
 """Raised whenever pictures change."""

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from disentangled import data
-from disentangled.data import cameras, cars3d_twin, rendering, smallnorb_twin
-from disentangled.data.cameras import Camera
-from disentangled.data.car import CABINS, car_solid, draw_car
-from disentangled.data.cars3d_twin import AZIMUTHS
-from disentangled.data.rendering import bounds, trace
-from disentangled.data.smallnorb_twin import CATEGORIES, LIGHTS
+from disentangled.data.rendered import cameras, cars3d_twin, rendering, smallnorb_twin
+from disentangled.data.rendered.cameras import Camera
+from disentangled.data.rendered.car import CABINS, car_solid, draw_car
+from disentangled.data.rendered.cars3d_twin import AZIMUTHS
+from disentangled.data.rendered.rendering import bounds, trace
+from disentangled.data.rendered.smallnorb_twin import CATEGORIES, LIGHTS
 
 SIZE = 16
 N_CATEGORIES = len(CATEGORIES)

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from disentangled.data.solids import (
+from disentangled.data.rendered.solids import (
     Draws,
     Part,
     Place,

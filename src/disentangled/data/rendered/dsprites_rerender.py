@@ -25,9 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disentangled.data.dsprites_layout import (
+from disentangled.data.dsprites import (
     COARSE,
-    FACTOR_NAMES,
     FULL,
     NATIVE_SIZE,
     ORIENTATIONS,
@@ -35,6 +34,7 @@ from disentangled.data.dsprites_layout import (
     SCALES,
     SHAPES,
     Grid,
+    labelled,
 )
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import gather
@@ -53,7 +53,8 @@ def heart_outline() -> Tensor:
     centre, -pi/2 pointing up and pi/2 down; between entries it is linear. Fitted on the real
     images of the coarse grid (`calibration.fit_heart_outline`).
     """
-    text = resources.files("disentangled.data").joinpath("heart_outline.csv").read_text("utf-8")
+    file = resources.files("disentangled.data.rendered") / "heart_outline.csv"
+    text = file.read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return torch.from_numpy(np.array(lines[1:], dtype=np.float64))
 
@@ -204,19 +205,10 @@ def blocks(
 def load_full(root: str | PathLike[str] | None, size: int) -> FactorData:
     """All 737,280 scenes: 377 MB at 64 px, one bit a pixel; half a minute on one core."""
     images = gather(blocks(FULL), size, packed=True)
-    return FactorData(
-        "dsprites_rerender", images, FULL.factors(), FACTOR_NAMES, FULL.sizes, source="re-render"
-    )
+    return labelled("dsprites_rerender", images, FULL.factors(), FULL.sizes, "re-render")
 
 
 def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 scenes of every 4th orientation and every 2nd position, in two seconds."""
     images = gather(blocks(COARSE), size, packed=False)
-    return FactorData(
-        "dsprites_rerender_grid",
-        images,
-        COARSE.factors(),
-        FACTOR_NAMES,
-        COARSE.sizes,
-        source="re-render",
-    )
+    return labelled("dsprites_rerender_grid", images, COARSE.factors(), COARSE.sizes, "re-render")

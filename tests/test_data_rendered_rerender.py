@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from disentangled import data
-from disentangled.data import calibration, dsprites_rerender
-from disentangled.data.dsprites_layout import (
+from disentangled.data.dsprites import (
     COARSE,
     FULL,
     N_IMAGES,
@@ -18,8 +17,9 @@ from disentangled.data.dsprites_layout import (
     Grid,
     flat_index,
 )
-from disentangled.data.dsprites_rerender import blocks, render
 from disentangled.data.images import pool
+from disentangled.data.rendered import calibration, dsprites_rerender
+from disentangled.data.rendered.dsprites_rerender import blocks, render
 
 CORNERS = torch.tensor([0.0, 1.0], dtype=torch.float64)
 CENTRE = torch.tensor([0.5], dtype=torch.float64)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from disentangled.data import files
-from disentangled.data.kept import FOLDER, kept
+from disentangled.data.rendered.kept import FOLDER, kept
 
 SHAPE = (5, 1, 8, 8)
 IMAGES = torch.arange(5 * 64).remainder(251).to(torch.uint8).view(SHAPE)
@@ -87,7 +87,7 @@ def test_another_version_or_size_is_another_file(tmp_path: Path) -> None:
 
 KILLED = """
 import os, sys, torch
-from disentangled.data import kept as module
+from disentangled.data.rendered import kept as module
 def die(path, images):
     path.with_name(f".{path.stem}.partial").write_bytes(b"half")
     print("dying", flush=True)

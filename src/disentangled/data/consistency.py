@@ -1,0 +1,73 @@
+"""Whether images, factors, their names and sizes fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from disentangled.data.images import Images
+
+
+def check_images(name: str, images: Images) -> None:
+    """Images must be uint8 (N, C, H, W), at least one.
+
+    Raises:
+        ValueError: other images; the message begins with the name of the data.
+    """
+    shape = tuple(images.shape)
+    if images.dtype != torch.uint8 or len(shape) != 4:
+        raise ValueError(
+            f"{name}: expected images as uint8 (N, C, H, W), 0 to 255, got "
+            f"{images.dtype} of shape {shape}; scale with (255 * x).round() "
+            "and add a channel axis with images[:, None]"
+        )
+    if shape[0] == 0:
+        raise ValueError(f"{name}: expected at least one image, got none")
+
+
+def check_factors(
+    name: str, n_images: int, factors: Tensor, names: tuple[str, ...], sizes: tuple[int, ...]
+) -> None:
+    """Factors must be integers (N, K) within their sizes, with distinct names.
+
+    Raises:
+        ValueError: other factors, names or sizes; the message begins with the name of the data.
+    """
+    # of no columns the type says nothing
+    continuous = factors.is_floating_point() and len(names) > 0
+    if continuous or factors.shape != (n_images, len(names)):
+        raise ValueError(
+            f"{name}: expected factors as integers of shape ({n_images}, {len(names)}), "
+            f"one row an image and one column a name of {names}, got {factors.dtype} "
+            f"of shape {tuple(factors.shape)}"
+        )
+    if len(sizes) != len(names) or len(set(names)) != len(names):
+        raise ValueError(
+            f"{name}: expected distinct factor_names and one size for each, "
+            f"got names {names} and sizes {sizes}"
+        )
+    if factors.device.type == "meta":  # no values to look at
+        return
+    lowest, highest = factors.amin(0).tolist(), factors.amax(0).tolist()
+    for factor, size, low, high in zip(names, sizes, lowest, highest, strict=True):
+        if low < 0 or high >= size:
+            raise ValueError(
+                f"{name}: factor {factor!r} of size {size} takes values 0 to {size - 1}, "
+                f"got {low} to {high}; number its values from 0"
+            )
+
+
+def check_named(name: str, what: str, some: Sequence[str], names: tuple[str, ...]) -> None:
+    """Some factors, called `what`, must be a sequence of distinct names of factors.
+
+    Raises:
+        ValueError: other names; the message begins with the name of the data.
+    """
+    listed = isinstance(some, Sequence) and not isinstance(some, str)
+    if not listed or len(set(some)) != len(some) or not set(some) <= set(names):
+        raise ValueError(
+            f"{name}: expected {what} as distinct names of factors, of {names}, got {some!r}; "
+            "a single one is a tuple too: ('shape',)"
+        )

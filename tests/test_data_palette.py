@@ -1,0 +1,103 @@
+"""Images put together from geometries and colours: every value by hand."""
+
+import pytest
+import torch
+
+from disentangled.data import palette
+from disentangled.data.palette import PaletteImages, flat_light
+
+COLOURS = torch.tensor([[0, 0, 0], [255, 0, 0], [0, 200, 100], [30, 60, 90]], dtype=torch.uint8)
+# two geometries of 1 x 2 px; regions: ground and thing
+LIGHT = torch.tensor(
+    [[[[255, 51]], [[0, 204]]], [[[0, 100]], [[255, 1]]]], dtype=torch.uint8
+)  # (2, 2, 1, 2)
+GEOMETRY = torch.tensor([0, 1, 1])
+PAINT = torch.tensor([[1, 2], [1, 2], [3, 0]])
+
+
+def images() -> PaletteImages:
+    return PaletteImages(LIGHT, GEOMETRY, COLOURS, PAINT)
+
+
+def test_values_by_hand() -> None:
+    """A pixel of 51 of 255 red and 204 green: a fifth and four fifths."""
+    expected = torch.tensor(
+        [
+            [[[255, 51]], [[0, 160]], [[0, 80]]],
+            # 100 of 255 red; 1 of 255 of (0, 200, 100): 0.78 and 0.39, rounded
+            [[[0, 100]], [[200, 1]], [[100, 0]]],
+            # a hundred 255ths of (30, 60, 90): 11.76, 23.53, 35.29
+            [[[0, 12]], [[0, 24]], [[0, 35]]],
+        ],
+        dtype=torch.uint8,
+    )
+    assert torch.equal(images()[:], expected)
+    assert images().shape == (3, 3, 1, 2)
+
+
+def test_rounding_is_to_the_nearest_for_all_products() -> None:
+    """One region at every light and grey: 65,536 values against exact integers."""
+    every = torch.arange(256)
+    light = every.byte().view(1, 1, 16, 16)
+    none = torch.zeros(256, dtype=torch.int64)
+    one = PaletteImages(light, none, every.byte()[:, None], every[:, None])
+    expected = (every[:, None] * every + 127) // 255
+    assert torch.equal(one[:].view(256, 256).long(), expected)
+
+
+def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = torch.randint(3, (7, 5), generator=torch.Generator().manual_seed(0))
+    whole = images()[index]
+    monkeypatch.setattr(palette, "AT_ONCE", 4)
+    assert torch.equal(images()[index], whole)
+    assert torch.equal(whole, images()[:][index])
+
+
+def test_it_passes_through_vmap() -> None:
+    index = torch.tensor([[0, 2], [1, 1]])
+    assert torch.equal(torch.func.vmap(images().__getitem__)(index), images()[index])
+
+
+def test_subsets_share_geometries() -> None:
+    part = images().index_select(0, torch.tensor([2, 0]))
+    assert part.light is LIGHT
+    assert torch.equal(part[:], images()[:][[2, 0]])
+
+
+def test_flat_light_is_one_region_a_pixel() -> None:
+    regions = torch.tensor([[[0, 2], [1, 1]]])
+    light = flat_light(regions, 3)
+    assert light.tolist() == [[[[255, 0], [0, 0]], [[0, 0], [255, 255]], [[0, 255], [0, 0]]]]
+    one = PaletteImages(light, [0], COLOURS, [[1, 2, 3]])
+    assert one[0].permute(1, 2, 0).tolist() == [
+        [[255, 0, 0], [30, 60, 90]],
+        [[0, 200, 100], [0, 200, 100]],
+    ]
+    for bad in (torch.tensor([[[3]]]), torch.tensor([[[-1]]]), torch.zeros(1, 2, 2), regions[0]):
+        with pytest.raises(ValueError, match="from 0 to 2"):
+            flat_light(bad, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"light": LIGHT.float()}, r"light as uint8 \(G, R, H, W\), got torch.float32"),
+        ({"light": LIGHT[0]}, "flat_light"),
+        ({"light": LIGHT + 1}, "sums over regions to 255 at most in every pixel, got 257"),
+        ({"palette": COLOURS.float()}, r"palette of colours as uint8 \(P, C\), got torch.float32"),
+        ({"palette": COLOURS[0]}, r"got torch.uint8 of shape \(3,\)"),
+        ({"geometry": GEOMETRY.float()}, r"geometry as integers of shape \(N,\)"),
+        ({"geometry": GEOMETRY[:, None]}, "geometry as integers"),
+        ({"geometry": torch.tensor(0)}, "geometry as integers"),
+        ({"geometry": GEOMETRY + 1}, "geometry from 0 to 1, got 1 to 2"),
+        ({"geometry": GEOMETRY - 1}, "geometry from 0 to 1, got -1 to 0"),
+        ({"paint": PAINT[:2]}, r"paint as integers of shape \(3, 2\).*got.*\(2, 2\)"),
+        ({"paint": PAINT[:, :1]}, r"paint as integers of shape \(3, 2\)"),
+        ({"paint": PAINT + 1}, "paint from 0 to 3, got 1 to 4; number from 0"),
+        ({"paint": PAINT > 0}, "paint as integers"),
+    ],
+)
+def test_parts_that_do_not_fit_are_errors(change, message: str) -> None:
+    parts = {"light": LIGHT, "geometry": GEOMETRY, "palette": COLOURS, "paint": PAINT}
+    with pytest.raises(ValueError, match=message):
+        PaletteImages(**(parts | change))
