@@ -133,7 +133,7 @@ def test_prose_is_merged_without_a_run(md, root, monkeypatch):
 
 def test_a_failed_run_leaves_twin_and_claims_as_they_were(md, root, monkeypatch, capsys):
     run.publish(md, root)
-    claims = root / "book/results/claims/mine.json"
+    claims = root / "book/results/claims/laptop/mine.json"
     claims.parent.mkdir(parents=True)
     claims.write_text('{"before": 1}')
     before = md.with_suffix(".ipynb").read_text()
@@ -152,11 +152,14 @@ def test_a_failed_run_leaves_twin_and_claims_as_they_were(md, root, monkeypatch,
 
 
 def test_a_check_that_was_removed_leaves_the_ledger(md, root):
-    claims = root / "book/results/claims/mine.json"
-    claims.parent.mkdir(parents=True)
-    claims.write_text('{"removed": 1}')
+    claims = root / "book/results/claims/laptop/mine.json"
+    of_a_reader = root / "book/results/claims/paper/mine.json"
+    for path in (claims, of_a_reader):
+        path.parent.mkdir(parents=True)
+        path.write_text('{"removed": 1}')
     run.publish(md, root)
     assert not claims.exists()
+    assert of_a_reader.exists()
 
 
 def test_a_twin_that_was_edited_by_hand_is_found(md, root):

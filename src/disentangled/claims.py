@@ -195,14 +195,18 @@ def empirical(
 def ledger() -> pd.DataFrame:
     """Every statement and claim with what the published chapters found, in the papers' order.
 
+    Each chapter's records are those of the profile under which it is published
+    (`records.published`); a run under another profile changes nothing here.
+
     Columns: id kind paper statement verdict evidence chapter. A statement that no chapter has
     checked yet has the verdict "not checked", a claim without rows "not run". The evidence of
-    a statement that was checked begins with the condition or the remark on it, if there is one.
+    a statement that was checked begins with the condition or the remark on it, if there is one,
+    that of a claim with the profile of its rows.
 
     Raises:
         ValueError: a file of records is damaged or out of step with `statements.csv`.
     """
-    rows = records.table("laptop")
+    rows = records.table(records.in_ledger())
     computed = rows["verdict"].isin(["H", "C", "F", "X"])
     remark = rows["condition"].where(computed, "").str.replace(r"\.$", "; ", regex=True)
     rows["evidence"] = remark + rows["evidence"]
@@ -215,7 +219,7 @@ def summary(page: Chapter) -> pd.DataFrame:
     Raises:
         CheckError: the chapter has left out one of its statements.
     """
-    rows = records.table(page.profile).query("chapter == @page.name").copy()
+    rows = records.table([(page.name, page.profile)]).query("chapter == @page.name").copy()
     left_out = rows.loc[rows["verdict"] == "not checked", "id"]
     if len(left_out):
         raise CheckError(f"chapter {page.name} has not checked {', '.join(left_out)}")
