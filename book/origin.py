@@ -44,7 +44,7 @@ def imported_files(code: str, importer: str, src: Path) -> Iterator[Path]:
 
 
 def modules(notebook: NotebookNode, src: Path) -> list[Path]:
-    """Files of the package that the cells import, what those import, tables beside them."""
+    """Files of the package that the cells import, what those import, tables that they name."""
     plain = TransformerManager().transform_cell
     waiting = [f for c in code_cells(notebook) for f in imported_files(plain(c.source), "", src)]
     found: set[Path] = set()
@@ -54,7 +54,19 @@ def modules(notebook: NotebookNode, src: Path) -> list[Path]:
             found.add(path)
             importer = ".".join(path.relative_to(src).parent.parts)
             waiting.extend(imported_files(path.read_text("utf-8"), importer, src))
-    return sorted(found | {table for path in found for table in path.parent.glob("*.csv")})
+    code = {path: path.read_text("utf-8") for path in found}
+    beside = {t for p in found for t in p.parent.glob("*.csv") if f'"{t.name}"' in code[p]}
+    return sorted(found | beside | set(statements(notebook, src)))
+
+
+def statements(notebook: NotebookNode, src: Path) -> list[Path]:
+    """Files of the papers whose statements the cells check: those whose ids they name.
+
+    Another paper's statements reach no output of the chapter.
+    """
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    files = sorted((src / "disentangled" / "statements").glob("*.csv"))
+    return [path for path in files if re.search(rf"""["']{path.stem}-""", code)]
 
 
 def constants(notebook: NotebookNode) -> dict[str, str]:

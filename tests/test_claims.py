@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -221,6 +223,21 @@ def test_the_ledger_holds_every_statement_checked_or_not():
     assert row["evidence"] == "off by 0.0 (allowed 1e-09); one added: off by 1.0"
 
 
+def test_every_file_of_statements_is_a_papers_and_ships_with_the_package():
+    folder = Path(records.__file__).with_name("statements")
+    files = sorted(folder.iterdir())
+    assert {path.stem for path in files} <= set(records.PAPERS)
+    for path in files:
+        header, *lines = path.read_text("utf-8").splitlines()
+        assert header == "id,paper,kind,verdict,place,chapter,title,statement,condition"
+        assert all(line.startswith(f"{path.stem}-") for line in lines)
+        assert all(line.split(",")[1] == path.stem for line in lines)
+    assert len(records.statements()) == sum(len(p.read_text().splitlines()) - 1 for p in files)
+    project = tomllib.loads((folder.parents[2] / "pyproject.toml").read_text("utf-8"))
+    shipped = project["tool"]["setuptools"]["package-data"]["disentangled"]
+    assert all(any(path.match(pattern) for pattern in shipped) for path in files)
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "[1]", '{"C-05": 1}', '{"C-05": {"verdict": "H"}}',
                 '{"C-05": {"verdict": "H", "how": "guess"}}'],
@@ -238,7 +255,7 @@ def test_records_out_of_step_with_the_table_are_named(tmp_path):
     check()
     path = tmp_path / "claims" / "laptop" / "kl_in_three_parts.json"
     path.write_text(path.read_text("utf-8").replace('"verdict": "H"', '"verdict": "F"'), "utf-8")
-    with pytest.raises(ValueError, match=r"records C-05 as F, statements\.csv declares it H"):
+    with pytest.raises(ValueError, match=r"records C-05 as F, statements/C\.csv declares it H"):
         claims.ledger()
     path.rename(path.with_name("estimating_q.json"))
     with pytest.raises(ValueError, match="no statement of estimating_q"):

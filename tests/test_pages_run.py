@@ -13,6 +13,8 @@ import speed
 import tables
 from origin import modules, origin
 
+from disentangled import records
+
 HEADER = """---
 jupytext:
   formats: ipynb,md:myst
@@ -35,6 +37,7 @@ from disentangled.mine import answer
 
 print(answer())
 experiment = "mine"
+statement = f"Q-{experiment}"
 ```
 """
 IMAGE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}
@@ -47,7 +50,11 @@ def root(tmp_path):
         "book/chapters/mine.md": HEADER,
         "src/disentangled/__init__.py": "",
         "src/disentangled/mine.py": "from .below import truth\ndef answer(): return truth\n",
-        "src/disentangled/below.py": "truth = 42\n",
+        "src/disentangled/numbers.csv": "1\n",
+        "src/disentangled/others.csv": "1\n",
+        "src/disentangled/statements/P.csv": "id\nP-01\n",
+        "src/disentangled/statements/Q.csv": "id\nQ-01\n",
+        "src/disentangled/below.py": 'truth = 42\nTABLE = "numbers.csv"\n',
         "src/disentangled/apart.py": "unused = 1\n",
         "book/results/mine/laptop/a.json": "{}",
         "book/results/mine/b.json": "{}",
@@ -97,6 +104,8 @@ def test_a_pair_in_step_stays_so_after_a_clone(md, root):
         ("book/chapters/mine.md", 'profile = "laptop"', 'profile = "paper"', "code and rows"),
         ("src/disentangled/mine.py", "return truth", "return -truth", "code"),
         ("src/disentangled/below.py", "42", "43", "code"),
+        ("src/disentangled/numbers.csv", "1", "2", "code"),
+        ("src/disentangled/statements/Q.csv", "01", "02", "code"),
         ("book/results/mine/laptop/a.json", "{}", '{"value": 1}', "rows"),
         ("book/results/mine/b.json", "{}", '{"value": 1}', "rows"),
     ],
@@ -110,8 +119,11 @@ def test_what_makes_a_chapter_run_again(md, root, path, old, new, what):
 def test_what_does_not_make_a_chapter_run_again(md, root):
     run.publish(md, root)
     edit(root / "src/disentangled/apart.py", "1", "2")
+    edit(root / "src/disentangled/others.csv", "1", "2")
+    edit(root / "src/disentangled/statements/P.csv", "01", "02")
+    (root / "src/disentangled/statements/R.csv").write_text("id\n")
     (root / "src/disentangled/below.py").write_text(
-        '"""New words."""\n\n# a reason\ntruth = 42  # so\n'
+        '"""New words."""\n\n# a reason\ntruth = 42  # so\nTABLE = "numbers.csv"\n'
     )
     (root / "book/results/mine/smoke").mkdir()
     (root / "book/results/mine/smoke/a.json").write_text("{}")
@@ -173,7 +185,7 @@ def test_modules_follow_imports_of_every_form(root):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
         return {path.stem for path in modules(notebook, root / "src")}
 
-    chain = {"__init__", "mine", "below"}
+    chain = {"__init__", "mine", "below", "numbers"}
     assert found("from disentangled import mine") == chain
     assert found("import disentangled.mine as m") == chain
     assert found("def f():\n    from disentangled.mine import answer\n%time f()") == chain
@@ -315,3 +327,7 @@ def test_speed_is_read_from_the_published_bench(tmp_path):
     *_, fp32, bf16, difference = speed.tables(tmp_path).splitlines()
     assert (fp32, bf16) == ("| fp32 | 1.500 |", "| bf16 | 3.000 |")
     assert difference == "| bf16 - fp32, 95 % interval | +1.500 [-4.900, +7.900] |"
+
+
+def test_every_paper_has_a_title_in_the_ledgers_order():
+    assert tuple(tables.PAPERS) == records.PAPERS

@@ -1,7 +1,7 @@
 """Statements and empirical claims of the papers: their checks, their verdicts, the ledger.
 
 A chapter checks each of its statements once. The verdict is computed, and a verdict that
-differs from the one declared in `statements.csv` stops the chapter.
+differs from the one declared in `statements/` stops the chapter.
 
 Verdicts: H holds as printed, C holds under an extra condition, F false as printed, T typo or
 scan error, N not checkable by computing, X derived here; of empirical claims "reproduced",
@@ -85,7 +85,7 @@ def check(
         F   fails, and `corrected` holds      X   holds, and is derived here
 
     Args:
-        id, verdict: as in `statements.csv`.
+        id, verdict: as in `statements/`.
         page: the chapter that checks.
         statement: residual of the statement as printed.
         instances: what it is tried on; for verdict C, instances that meet the condition.
@@ -204,7 +204,7 @@ def ledger() -> pd.DataFrame:
     that of a claim with the profile of its rows.
 
     Raises:
-        ValueError: a file of records is damaged or out of step with `statements.csv`.
+        ValueError: a file of records is damaged or out of step with `statements/`.
     """
     rows = records.table(records.in_ledger())
     computed = rows["verdict"].isin(["H", "C", "F", "X"])
@@ -228,16 +228,20 @@ def summary(page: Chapter) -> pd.DataFrame:
 
 
 def _declared(id: str, page: Chapter, verdict: str | None = None) -> dict[str, str]:
-    """The row of `statements.csv`, which must belong to the page and have the verdict."""
+    """The row of `statements/`, which must belong to the page and have the verdict."""
     rows = {row["id"]: row for row in records.statements().to_dict("records")}
     if id not in rows:
-        raise ValueError(f"no statement {id!r} in statements.csv; add it there, or mend the id")
+        raise ValueError(
+            f"no statement {id!r} in the statements/ of the package; add it to its paper's file,"
+            " or mend the id"
+        )
     row = rows[id]
     if row["chapter"] != page.name:
         raise ValueError(f"{id} belongs to chapter {row['chapter'] or 'none'}, not to {page.name}")
     if verdict is not None and verdict != row["verdict"]:
         raise CheckError(
-            f"{id} is declared {verdict!r} in the chapter but {row['verdict']!r} in statements.csv"
+            f"{id} is declared {verdict!r} in the chapter but {row['verdict']!r} in"
+            f" statements/{row['paper']}.csv"
         )
     return {str(key): value for key, value in row.items()}
 

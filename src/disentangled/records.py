@@ -1,9 +1,9 @@
 """What chapters found about the papers' statements, on disk: one small file a chapter.
 
-`statements.csv`, beside this module, holds every statement in our words with its declared
-verdict and the chapter that checks it. The files under `book/results/claims/PROFILE` hold what
-runs of the chapters under that profile found, and `book/results/claims/published.json` says which
-of them the ledger shows. The smoke profile writes under `build/smoke/claims`. Where
+`statements/`, beside this module, holds a file a paper: every statement in our words with its
+declared verdict and the chapter that checks it. The files under `book/results/claims/PROFILE`
+hold what runs of the chapters under that profile found, and `book/results/claims/published.json`
+says which of them the ledger shows. The smoke profile writes under `build/smoke/claims`. Where
 `DISENTANGLED_RESULTS` names a folder, every profile writes to `claims/PROFILE` in it.
 """
 
@@ -23,6 +23,9 @@ from disentangled import store
 
 ROUND_OFF = 1e-9
 """Smaller numbers are recorded as the next power of ten, so that re-runs are small diffs."""
+
+PAPERS = ("C", "D", "A", "B")
+"""The letters of the papers, which begin their statements' ids, in the order of the ledger."""
 
 PUBLISHED = "published.json"
 """The file beside the profiles' folders that says under which one a chapter is published."""
@@ -60,8 +63,9 @@ class Record:
 
 def statements() -> pd.DataFrame:
     """The declared rows: id paper kind verdict place chapter title statement condition."""
-    path = Path(__file__).with_name("statements.csv")
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    found = [Path(__file__).with_name("statements") / f"{paper}.csv" for paper in PAPERS]
+    of_papers = [pd.read_csv(p, dtype=str, keep_default_na=False) for p in found if p.exists()]
+    return pd.concat(of_papers, ignore_index=True)
 
 
 def tidy(value: float) -> float | int | str:
@@ -140,7 +144,7 @@ def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
     Args: recorded: chapters, each with the profile under which it ran.
 
     Raises:
-        ValueError: a file is damaged, or out of step with `statements.csv`; it is named.
+        ValueError: a file is damaged, or out of step with `statements/`; it is named.
     """
     rows = statements()
     declared = rows["verdict"].copy()
@@ -155,8 +159,9 @@ def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
                 raise ValueError(f"{path} records {name}, which is no statement of {chapter}")
             if declared[row] not in ("", record.verdict):
                 raise ValueError(
-                    f"{path} records {name} as {record.verdict}, statements.csv declares it"
-                    f" {declared[row]}; run the chapter {chapter} again"
+                    f"{path} records {name} as {record.verdict},"
+                    f" statements/{name.partition('-')[0]}.csv declares it {declared[row]};"
+                    f" run the chapter {chapter} again"
                 )
             by_rows = record.facts["how"] == "rows" and record.evidence
             rows.loc[row, "verdict"] = record.verdict
