@@ -112,7 +112,7 @@ def rows_page() -> str:
             f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers, profile {profile}. "
             f"{{download}}`All of them as CSV <_generated/rows_{experiment}.csv>`."
         ]
-        for objective in sorted(runs["objective"].unique(), key=list(over_seeds.METHODS).index):
+        for objective in sorted(runs["objective"].unique(), key=tables.rank):
             of_it = runs[runs["last"] & (runs["objective"] == objective)]
             title, _ = over_seeds.METHODS[objective]
             parts += [f"({anchor(experiment, objective)})=", f"### {title}"]

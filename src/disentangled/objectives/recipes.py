@@ -52,6 +52,8 @@ class Recipe(NamedTuple):
     joint: all gradients are taken before any net moves; else players move in turn.
     weights: names and default values of the weights.
     method_version: raised by hand when a change moves numbers; part of a run's id.
+    swept: the weight that experiments vary, the column `weight` of `tables.per_run`; one that is
+        called beta leaves the plain VAE at 1. Without one that column is 1.
     """
 
     players: tuple[Player, ...]
@@ -60,6 +62,7 @@ class Recipe(NamedTuple):
     permutes: bool = False
     joint: bool = True
     method_version: int = 1
+    swept: str = ""
 
 
 def encode(nets: Nets, x: Tensor, noise: Tensor) -> Code:
@@ -121,17 +124,24 @@ def _with_critic(loss: Callable[..., tuple[Loss, Heard]]) -> tuple[Player, ...]:
 
 OBJECTIVES: dict[str, Recipe] = {
     "vae": Recipe(one_player(vae), {}),
-    "beta_vae": Recipe(one_player(beta_vae), {"beta": 4.0}),
+    "beta_vae": Recipe(one_player(beta_vae), {"beta": 4.0}, swept="beta"),
     "beta_tcvae": Recipe(
-        one_player(beta_tcvae), {"alpha": 1.0, "beta": 6.0, "gamma": 1.0, "scheme": "mws"}
+        one_player(beta_tcvae),
+        {"alpha": 1.0, "beta": 6.0, "gamma": 1.0, "scheme": "mws"},
+        swept="beta",
     ),
-    "beta_tcvae_dlib": Recipe(one_player(beta_tcvae_dlib), {"beta": 6.0, "scheme": "naive"}),
+    "beta_tcvae_dlib": Recipe(
+        one_player(beta_tcvae_dlib), {"beta": 6.0, "scheme": "naive"}, swept="beta"
+    ),
     "factor_vae": Recipe(
         _with_critic(_critic_on_second_batch),
         {"gamma": 35.0},
         second_batch=True,
         permutes=True,
         joint=False,
+        swept="gamma",
     ),
-    "factor_vae_dlib": Recipe(_with_critic(_critic_on_same_batch), {"gamma": 35.0}, permutes=True),
+    "factor_vae_dlib": Recipe(
+        _with_critic(_critic_on_same_batch), {"gamma": 35.0}, permutes=True, swept="gamma"
+    ),
 }
