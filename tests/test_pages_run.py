@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from importlib import import_module
 
 import nbformat
 import pairs
@@ -11,9 +12,10 @@ import pytest
 import run
 import speed
 import tables
-from origin import modules, origin
+from origin import data_module, data_sets, modules, origin
 
 from disentangled import records
+from disentangled.data import DATA_SETS
 
 HEADER = """---
 jupytext:
@@ -190,6 +192,86 @@ def test_modules_follow_imports_of_every_form(root):
     assert found("import disentangled.mine as m") == chain
     assert found("def f():\n    from disentangled.mine import answer\n%time f()") == chain
     assert found("import numpy") == set()
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package whose rows are trained and scored by modules below, with three data sets."""
+    for name, text in {
+        "__init__": "",
+        "stacks": "n = 1\n",
+        "training": "from disentangled import stacks\nfrom disentangled.data import load\n",
+        "scoring": "from disentangled import training\nCODES = 1\n",
+        "workers": "from disentangled import training, scoring\n",
+        "experiments/__init__": "from disentangled.experiments import beta_tcvae\n",
+        "experiments/beta_tcvae": "from disentangled import scoring\n",
+        "store": "",
+        "sweeps": "from disentangled import store, experiments, workers\n",
+        "tables": "from disentangled.objectives import OBJECTIVES\n",
+        "objectives/__init__": "OBJECTIVES = {}\n",
+        "figures/__init__": "",
+        "figures/drawn": "from disentangled.scoring import CODES\nfrom disentangled import data\n",
+        "figures/toys": "from disentangled import data\nimages = data.load('smallnorb_twin')\n",
+        "data/__init__": "from disentangled.data import cars3d_twin, dsprites, factor_data\n",
+        "data/factor_data": "",
+        "data/cars3d_twin": "",
+        "data/toys": "",
+        "data/smallnorb_twin": "from disentangled.data import toys\n",
+        "data/dsprites": "",
+    }.items():
+        path = tmp_path / "src/disentangled" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "src"
+
+
+ROWS = {"sweeps", "store", "experiments/__init__", "experiments/beta_tcvae"}
+DATA = {"data/__init__", "data/factor_data"}
+DRAWN = {"figures/__init__", "scoring"}
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("from disentangled import sweeps", ROWS),
+        ("from disentangled import tables", {"tables"}),
+        ("from disentangled.experiments import beta_tcvae", ROWS - {"sweeps", "store"}),
+        ("from disentangled import training", {"training", "stacks", *DATA}),
+        ("from disentangled import scoring", {"scoring", "training", "stacks", *DATA}),
+        ("from disentangled import objectives", {"objectives/__init__"}),
+        ("from disentangled import data", DATA),
+        ("from disentangled import data\ndata.load('cars3d_twin')", {*DATA, "data/cars3d_twin"}),
+        ("from disentangled.data import cars3d_twin", {*DATA, "data/cars3d_twin"}),
+        ("from disentangled.figures import drawn", {*DRAWN, "figures/drawn", *DATA}),
+        (
+            "from disentangled.figures import toys",
+            {"figures/__init__", "figures/toys", *DATA, "data/smallnorb_twin", "data/toys"},
+        ),
+    ],
+)
+def test_a_chapter_ends_where_its_rows_begin(package, monkeypatch, code, found):
+    by_name = {"cars3d_twin": "cars3d_twin:load_full", "dsprites": "dsprites:load_grid",
+               "smallnorb_twin": "smallnorb_twin:load"}  # fmt: skip
+    sets = {name: DATA_SETS["cars3d"]._replace(load=load) for name, load in by_name.items()}
+    monkeypatch.setattr("origin.DATA_SETS", sets)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    files = {p.relative_to(package / "disentangled") for p in modules(notebook, package)}
+    assert {path.with_suffix("").as_posix() for path in files} == {"__init__", *found}
+
+
+def test_the_module_of_a_data_set_is_what_loads_it():
+    for name in DATA_SETS:
+        module = import_module(f"disentangled.data.{data_module(name)}")
+        assert module.__name__.rpartition(".")[2].split("_")[0] == name.split("_")[0]
+    assert data_module("cars3d_twin_grid").rpartition(".")[2] == "cars3d_twin"
+
+
+def test_what_an_experiment_trains_on_counts_where_the_chapter_loads_data():
+    code = 'rows = sweeps.rows("beta_tcvae", "laptop")\n'
+    assert data_sets(code, "laptop") == set()
+    code += "images = data.load(run.dataset)\n"
+    assert data_sets(code, "laptop") == {"dsprites_rerender_grid", "dsprites_grid"}
+    assert data_sets('name = "cars3d_twin"', "laptop") == {"cars3d_twin"}
 
 
 def test_origin_does_not_depend_on_line_ends(md, root):
