@@ -289,7 +289,8 @@ def test_a_record_reads_as_a_sentence():
 def test_smoke_records_stay_out_of_the_published_ones(tmp_path, monkeypatch):
     assert records.folder("smoke") == tmp_path / "claims" / "smoke"
     monkeypatch.delenv("DISENTANGLED_RESULTS")
-    assert records.folder("laptop").parts[-4:] == ("book", "results", "claims", "laptop")
+    for profile in ("laptop", "paper"):
+        assert records.folder(profile).parts[-4:] == ("book", "results", "claims", profile)
     assert records.folder("smoke").parts[-3:] == ("build", "smoke", "claims")
 
 
