@@ -22,7 +22,7 @@ sweep: setup ## Train what is missing: make sweep EXPERIMENT=beta_tcvae PROFILE=
 	@$(PYTHON) -m disentangled.sweeps $(EXPERIMENT) $(PROFILE)
 
 bench: setup ## Measure speed: ratios of our code to the plain way, in pairs, within one run.
-	@$(PYTHON) tests/bench.py
+	@$(PYTHON) bench/bench.py
 
 data: setup ## Download official data into data/: make data, or make data NAME=smallnorb (or cars3d)
 	@$(PYTHON) -m disentangled.data download $(NAME)

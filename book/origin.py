@@ -1,5 +1,7 @@
 """What a chapter's outputs come from: its code cells, the modules they import, the rows they read.
 
+Where the rows begin the imports end (`ROWS_BEGIN`): what trained and scored them is in the rows.
+
 Hashes of content decide whether a chapter must run again. Times of files mean nothing after a
 clone, so nothing here looks at them.
 """
@@ -16,6 +18,17 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+
+from disentangled.data import DATA_SETS
+from disentangled.experiments import EXPERIMENTS, settings
+
+ROWS_BEGIN = ("sweeps", "experiments", "tables", "store")
+"""Parts of the package that count, and whose imports of other parts are not followed: those train
+and score, and what they made is in the rows, which have a hash of their own. What trains or scores
+is followed where a cell imports it itself."""
+
+SCORES = "scoring"
+"""The same, unless a cell imports it: figures take no more than constants from it."""
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -44,17 +57,86 @@ def imported_files(code: str, importer: str, src: Path) -> Iterator[Path]:
 
 
 def modules(notebook: NotebookNode, src: Path) -> list[Path]:
-    """Files of the package that the cells import, what those import, tables beside them."""
+    """Files of the package that the cells import, what those import, tables that they name.
+
+    Imports are followed as far as `ROWS_BEGIN`. The modules of data sets, which their registry
+    loads by name, count where a cell, or a module of figures that it imports, names the data set.
+    """
     plain = TransformerManager().transform_cell
-    waiting = [f for c in code_cells(notebook) for f in imported_files(plain(c.source), "", src)]
-    found: set[Path] = set()
+    cells = [plain(cell.source) for cell in code_cells(notebook)]
+    found = followed((f for code in cells for f in imported_files(code, "", src)), src)
+    drawn = [path.read_text("utf-8") for path in found if part(path, src) == "figures"]
+    named = data_sets("\n".join(cells + drawn), constants(notebook).get("profile", ""))
+    loaded = (f"import disentangled.data.{data_module(name)}" for name in sorted(named))
+    found |= followed((f for code in loaded for f in imported_files(code, "", src)), src)
+    code = {path: path.read_text("utf-8") for path in found}
+    beside = {t for p in found for t in p.parent.glob("*.csv") if f'"{t.name}"' in code[p]}
+    return sorted(found | beside | set(statements(notebook, src)))
+
+
+def part(path: Path, src: Path) -> str:
+    """The module or wing of the package that a file belongs to."""
+    return path.relative_to(src).with_suffix("").parts[1]
+
+
+def followed(start: Iterable[Path], src: Path) -> set[Path]:
+    """The files, and those that they import, directly or not."""
+    registry = src / "disentangled" / "data" / "__init__.py"
+    by_name = {data_module(name) for name in DATA_SETS}
+    own = list(start)
+    waiting, found = own.copy(), set[Path]()
     while waiting:
         path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            importer = ".".join(path.relative_to(src).parent.parts)
-            waiting.extend(imported_files(path.read_text("utf-8"), importer, src))
-    return sorted(found | {table for path in found for table in path.parent.glob("*.csv")})
+        if path in found:
+            continue
+        found.add(path)
+        importer = ".".join(path.relative_to(src).parent.parts)
+        imported = imported_files(path.read_text("utf-8"), importer, src)
+        of = part(path, src)
+        if of in ROWS_BEGIN or (of == SCORES and path not in own):
+            imported = (f for f in imported if part(f, src) in ROWS_BEGIN)
+        elif path == registry:
+            imported = (f for f in imported if f.stem not in by_name)
+        waiting.extend(imported)
+    return found
+
+
+def words(code: str) -> set[str]:
+    """The strings of one word in a piece of Python."""
+    return set(re.findall(r"""["'](\w+)["']""", code))
+
+
+def data_sets(code: str, profile: str) -> set[str]:
+    """The data sets that a piece of Python names; if it loads any, those of experiments it names.
+
+    The latter because a chapter may load what an experiment declares, `data.load(run.dataset)`.
+    """
+    named = words(code) & DATA_SETS.keys()
+    if "data.load(" in code:
+        experiments = words(code) & EXPERIMENTS.keys()
+        named |= {s.run.dataset for name in experiments for s in settings(name, profile)}
+    return named
+
+
+def data_module(name: str) -> str:
+    """The module below `disentangled.data` that loads a data set, dotted.
+
+    The registry has a function, or the word "module:function".
+    """
+    load = DATA_SETS[name].load
+    if isinstance(load, str):
+        return load.partition(":")[0]
+    return load.__module__.removeprefix("disentangled.data.")
+
+
+def statements(notebook: NotebookNode, src: Path) -> list[Path]:
+    """Files of the papers whose statements the cells check: those whose ids they name.
+
+    Another paper's statements reach no output of the chapter.
+    """
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    files = sorted((src / "disentangled" / "statements").glob("*.csv"))
+    return [path for path in files if re.search(rf"""["']{path.stem}-""", code)]
 
 
 def constants(notebook: NotebookNode) -> dict[str, str]:
@@ -76,10 +158,8 @@ def rows(notebook: NotebookNode, results: Path) -> list[Path]:
     A file that lies in no profile's folder counts whatever the profile.
     """
     profile = constants(notebook).get("profile", "")
-    words = set(
-        re.findall(r"""["'](\w+)["']""", "\n".join(c.source for c in code_cells(notebook)))
-    )
-    folders = [results / word for word in sorted(words - {"claims"})]
+    named = words("\n".join(cell.source for cell in code_cells(notebook)))
+    folders = [results / word for word in sorted(named - {"claims"})]
     files = [f for folder in folders for f in folder.glob("*") if f.is_file()]
     files += [f for folder in folders for f in (folder / profile).rglob("*") if f.is_file()]
     return sorted({f for f in files if f.name[0] != "." and f.parent.name != "checkpoints"})

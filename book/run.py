@@ -23,7 +23,7 @@ import papermill
 import tables
 import yaml
 from nbformat import NotebookNode
-from origin import origin
+from origin import constants, origin
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "book" / "_static" / "vendor"
@@ -66,10 +66,11 @@ def execute(md: Path) -> NotebookNode:
 
 def publish(md: Path, root: Path) -> bool:
     """Run a chapter and write its twin; whether that went well. A failed run leaves no trace."""
-    claims = root / "book" / "results" / "claims" / f"{md.stem}.json"
+    source, start = pairs.read_source(md), time.monotonic()
+    profile = constants(source).get("profile", "")
+    claims = root / "book" / "results" / "claims" / profile / f"{md.stem}.json"
     before = claims.read_bytes() if claims.is_file() else None
     claims.unlink(missing_ok=True)  # a check that was removed leaves the ledger
-    source, start = pairs.read_source(md), time.monotonic()
     code = origin(source, root)["code"]
     try:
         executed = pairs.tidy(execute(md))

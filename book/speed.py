@@ -1,4 +1,4 @@
-"""The README's tables of speed, read from the published measurements."""
+"""The README's tables of speed, read from the published measurements of `bench/bench.py`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import speed
 
-from disentangled import claims, sweeps, tables
+from disentangled import claims, records, sweeps, tables
 from disentangled.experiments import EXPERIMENTS
 from disentangled.figures import over_seeds
 
@@ -58,9 +58,6 @@ def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PUBLISHED = "laptop"
-"""The profile whose rows the pages show."""
-
 COLUMNS = {
     "mig_exact": "MIG",
     "mig": "binned MIG",
@@ -84,6 +81,7 @@ def anchor(*names: str) -> str:
 
 def rows_table(runs: pd.DataFrame, experiment: str) -> str:
     """Markdown table of an objective's finished runs, each with its file to download."""
+    profile = records.published(experiment)
     columns = {name: title for name, title in COLUMNS.items() if name in runs}
     # What one and the same for all runs of the table is not said in each.
     varied = {name: title for name, title in VARIED.items() if runs[name].nunique() > 1}
@@ -92,7 +90,7 @@ def rows_table(runs: pd.DataFrame, experiment: str) -> str:
     lines += ["|---:|" + "---|" * (len(varied) + 1) + "---:|" * (len(columns) + 2) + "---|"]
     order = ["source", "dataset", "weight", "encoder", "sigma", "seed"]
     for run in runs.sort_values(order).to_dict("records"):
-        file = f"results/{experiment}/{PUBLISHED}/{run['run_id']}.json"
+        file = f"results/{experiment}/{profile}/{run['run_id']}.json"
         cells = [f"{run['weight']:g}", *(str(run[name]) for name in varied), run["source"]]
         cells += [str(run["seed"]), f"{run['step']:,}", *(f"{run[name]:.3f}" for name in columns)]
         lines += ["| " + " | ".join([*cells, f"{{download}}`{run['run_id']} <{file}>`"]) + " |"]
@@ -103,17 +101,18 @@ def rows_page() -> str:
     """The body of the page of rows: a section an experiment, a table an objective."""
     parts = []
     for experiment in EXPERIMENTS:
-        rows = sweeps.rows(experiment, PUBLISHED)
+        profile = records.published(experiment)
+        rows = sweeps.rows(experiment, profile)
         parts += [f"({anchor(experiment)})=", f"## {experiment}"]
         if rows.empty:
-            parts += [f"No rows yet under the profile {PUBLISHED}."]
+            parts += [f"No rows yet under the profile {profile}."]
             continue
         runs = tables.per_run(rows)
         parts += [
-            f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers. "
+            f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers, profile {profile}. "
             f"{{download}}`All of them as CSV <_generated/rows_{experiment}.csv>`."
         ]
-        for objective in sorted(runs["objective"].unique(), key=list(over_seeds.METHODS).index):
+        for objective in sorted(runs["objective"].unique(), key=tables.rank):
             of_it = runs[runs["last"] & (runs["objective"] == objective)]
             title, _ = over_seeds.METHODS[objective]
             parts += [f"({anchor(experiment, objective)})=", f"### {title}"]
@@ -130,7 +129,7 @@ def write_pages(root: Path) -> None:
     ledger.to_csv(folder / "ledger.csv", index=False, encoding="utf-8")
     (folder / "rows.md").write_text(rows_page(), "utf-8")
     for experiment in EXPERIMENTS:
-        rows = sweeps.rows(experiment, PUBLISHED)
+        rows = sweeps.rows(experiment, records.published(experiment))
         rows.to_csv(folder / f"rows_{experiment}.csv", index=False, encoding="utf-8")
 
 

@@ -72,7 +72,7 @@ def test_metrics_never_see_a_network():
 
 def test_no_module_is_a_drawer():
     drawers = {"utils", "util", "helpers", "common", "base", "misc"}
-    folders = [SRC, ROOT / "book", ROOT / "tests"]
+    folders = [SRC, ROOT / "book", ROOT / "tests", ROOT / "bench"]
     assert not drawers & {path.stem for folder in folders for path in folder.rglob("*.py")}
 
 

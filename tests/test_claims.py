@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -33,8 +35,8 @@ def check(id="C-05", verdict="H", page=PAGE, **given):
     return claims.check(id, verdict, page=page, **{**settings, **given})
 
 
-def stored(tmp_path, chapter="kl_in_three_parts"):
-    return json.loads((tmp_path / "claims" / f"{chapter}.json").read_text("utf-8"))
+def stored(tmp_path, chapter="kl_in_three_parts", profile="laptop"):
+    return json.loads((tmp_path / "claims" / profile / f"{chapter}.json").read_text("utf-8"))
 
 
 def test_a_statement_that_holds_is_h_and_leaves_its_numbers(tmp_path):
@@ -146,7 +148,7 @@ def test_recorded_numbers_have_three_digits_and_round_off_a_power_of_ten(value, 
 def test_records_are_sorted_and_the_same_run_writes_the_same_bytes(tmp_path):
     check("C-06")
     check("C-05")
-    path = tmp_path / "claims" / "kl_in_three_parts.json"
+    path = tmp_path / "claims" / "laptop" / "kl_in_three_parts.json"
     once = path.read_bytes()
     assert list(stored(tmp_path)) == ["C-05", "C-06"]
     check("C-06")
@@ -221,13 +223,28 @@ def test_the_ledger_holds_every_statement_checked_or_not():
     assert row["evidence"] == "off by 0.0 (allowed 1e-09); one added: off by 1.0"
 
 
+def test_every_file_of_statements_is_a_papers_and_ships_with_the_package():
+    folder = Path(records.__file__).with_name("statements")
+    files = sorted(folder.iterdir())
+    assert {path.stem for path in files} <= set(records.PAPERS)
+    for path in files:
+        header, *lines = path.read_text("utf-8").splitlines()
+        assert header == "id,paper,kind,verdict,place,chapter,title,statement,condition"
+        assert all(line.startswith(f"{path.stem}-") for line in lines)
+        assert all(line.split(",")[1] == path.stem for line in lines)
+    assert len(records.statements()) == sum(len(p.read_text().splitlines()) - 1 for p in files)
+    project = tomllib.loads((folder.parents[2] / "pyproject.toml").read_text("utf-8"))
+    shipped = project["tool"]["setuptools"]["package-data"]["disentangled"]
+    assert all(any(path.match(pattern) for pattern in shipped) for path in files)
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "[1]", '{"C-05": 1}', '{"C-05": {"verdict": "H"}}',
                 '{"C-05": {"verdict": "H", "how": "guess"}}'],
 )  # fmt: skip
 def test_a_damaged_file_is_named(tmp_path, content):
-    path = tmp_path / "claims" / "kl_in_three_parts.json"
-    path.parent.mkdir()
+    path = tmp_path / "claims" / "laptop" / "kl_in_three_parts.json"
+    path.parent.mkdir(parents=True)
     path.write_text(content, "utf-8")
     for reads in (claims.ledger, check):
         with pytest.raises(ValueError, match=r"kl_in_three_parts\.json is damaged"):
@@ -236,9 +253,9 @@ def test_a_damaged_file_is_named(tmp_path, content):
 
 def test_records_out_of_step_with_the_table_are_named(tmp_path):
     check()
-    path = tmp_path / "claims" / "kl_in_three_parts.json"
+    path = tmp_path / "claims" / "laptop" / "kl_in_three_parts.json"
     path.write_text(path.read_text("utf-8").replace('"verdict": "H"', '"verdict": "F"'), "utf-8")
-    with pytest.raises(ValueError, match=r"records C-05 as F, statements\.csv declares it H"):
+    with pytest.raises(ValueError, match=r"records C-05 as F, statements/C\.csv declares it H"):
         claims.ledger()
     path.rename(path.with_name("estimating_q.json"))
     with pytest.raises(ValueError, match="no statement of estimating_q"):
@@ -269,7 +286,56 @@ def test_a_record_reads_as_a_sentence():
     )
 
 
-def test_smoke_records_stay_out_of_the_published_ones(monkeypatch):
+def test_smoke_records_stay_out_of_the_published_ones(tmp_path, monkeypatch):
+    assert records.folder("smoke") == tmp_path / "claims" / "smoke"
     monkeypatch.delenv("DISENTANGLED_RESULTS")
-    assert records.folder("laptop").parts[-3:] == ("book", "results", "claims")
+    for profile in ("laptop", "paper"):
+        assert records.folder(profile).parts[-4:] == ("book", "results", "claims", profile)
     assert records.folder("smoke").parts[-3:] == ("build", "smoke", "claims")
+
+
+def claim(profile, treated, id="C-fig2"):
+    """An empirical claim of the chapter on β-TCVAE, tested under a profile."""
+    return claims.empirical(
+        {id: lambda: claims.compare(treated, [0.1, 0.2, 0.15, 0.12, 0.18, 0.17])},
+        page=Chapter("beta_tcvae", profile),
+        rows=f"book/results/beta_tcvae/{profile}",
+        on={id: "squares (drawn)"},
+    )
+
+
+def test_a_run_at_another_profile_leaves_the_published_ledger_alone(tmp_path):
+    claim("laptop", [0.5, 0.6, 0.55, 0.52, 0.58, 0.57])
+    path = tmp_path / "claims" / "laptop" / "beta_tcvae.json"
+    before, ledger = path.read_bytes(), claims.ledger()
+    for profile in ("paper", "smoke"):
+        claim(profile, [0.01, 0.02, 0.0, 0.03, 0.02, 0.01])
+    assert path.read_bytes() == before
+    assert claims.ledger().equals(ledger)
+    assert stored(tmp_path, "beta_tcvae", "paper")["C-fig2"]["verdict"] == "not reproduced"
+    assert stored(tmp_path, "beta_tcvae", "smoke")["C-fig2"]["verdict"] == "not run"
+    paper = claims.summary(Chapter("beta_tcvae", "paper")).loc["C-fig2"]
+    assert paper["verdict"] == "not reproduced"
+
+
+def test_the_ledger_reads_each_chapter_at_the_profile_it_is_published_under(tmp_path):
+    check()
+    claim("laptop", [0.5, 0.6, 0.55, 0.52, 0.58, 0.57])
+    claim("paper", [0.01, 0.02, 0.0, 0.03, 0.02, 0.01])
+    evidence = claims.ledger().set_index("id").loc["C-fig2", "evidence"]
+    assert evidence.startswith("profile laptop, on squares (drawn): effect 0.4, ")
+    (tmp_path / "claims" / "published.json").write_text('{"beta_tcvae": "paper"}')
+    table = claims.ledger().set_index("id")
+    assert table.loc["C-fig2", "verdict"] == "not reproduced"
+    assert table.loc["C-fig2", "evidence"].startswith("profile paper, on squares (drawn)")
+    assert table.loc["C-05", "verdict"] == "H"
+    assert records.published("beta_tcvae") == "paper"
+    assert records.published("kl_in_three_parts") == "laptop"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"beta_tcvae": 1}'])
+def test_a_list_of_published_profiles_that_is_none_is_named(tmp_path, content):
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "published.json").write_text(content)
+    with pytest.raises(ValueError, match=r"published\.json should map chapters to profiles"):
+        claims.ledger()

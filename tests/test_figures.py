@@ -1,5 +1,6 @@
 """Tables and curves made from rows: known values in, known values out."""
 
+import ast
 import json
 import math
 
@@ -10,6 +11,7 @@ import pytest
 
 from disentangled import baselines, store, tables
 from disentangled.figures import over_seeds
+from disentangled.objectives import OBJECTIVES
 
 
 def rows_of(objective, weights, seed, values, step=100, source="re-render"):
@@ -61,6 +63,98 @@ def test_a_run_says_how_its_noise_is_correlated():
     rows = rows_of("vae", {}, 0, {"elbo": -1.0}) + rows_of("vae", {}, 1, {"elbo": -1.0})
     rows[1]["noise"] = "equicorrelated 0.9"
     assert list(tables.per_run(pd.DataFrame(rows))["sigma"]) == [0.0, 0.9]
+
+
+def two_estimates():
+    """Rows of a run that has its total correlation by two estimators, and a MIG."""
+    rows = rows_of("beta_vae", {"beta": 4.0}, 0, {"total_corr": 1.0, "mig_exact": 0.5})
+    rows[0] |= {"estimator": "data set", "code": "sample"}
+    return pd.DataFrame([*rows, rows[0] | {"estimator": "naive", "value": 3.0}])
+
+
+def test_two_estimates_of_a_quantity_stand_side_by_side_by_a_pick():
+    pick = {"total_corr": ("total_corr", "data set"), "tc_naive": ("total_corr", "naive", "")}
+    line = tables.per_run(two_estimates(), pick=pick).iloc[0]
+    assert list(line[["total_corr", "tc_naive", "mig_exact"]]) == [1.0, 3.0, 0.5]
+    alone = tables.per_run(two_estimates(), pick={"tc": ("total_corr", "naive")})
+    assert alone["tc"].tolist() == [3.0]
+    assert "total_corr" not in alone
+
+
+def test_two_estimates_without_a_pick_are_an_error_whose_pick_works():
+    with pytest.raises(ValueError, match=r"total_corr of run .*, step 100, is 2 numbers") as error:
+        tables.per_run(two_estimates())
+    said = str(error.value)
+    assert "('total_corr', 'data set', 'sample', '')" in said
+    pick = ast.literal_eval(said[said.index("{'total_corr'") : -1])
+    line = tables.per_run(two_estimates(), pick=pick).iloc[0]
+    assert list(line[["total_corr", "total_corr_1"]]) == [1.0, 3.0]
+
+
+def test_a_pick_that_cannot_be_is_refused():
+    rows = two_estimates()
+    with pytest.raises(ValueError, match=r"no row is \('total_corr', 'mws'\).*'naive'"):
+        tables.per_run(rows, pick={"tc": ("total_corr", "mws")})
+    with pytest.raises(ValueError, match=r"tc of run .* is 2 numbers"):
+        tables.per_run(rows, pick={"tc": "total_corr"})
+    with pytest.raises(ValueError, match=r"a pick gives .* got 'weight'"):
+        tables.per_run(rows, pick={"weight": ("total_corr", "naive")})
+    with pytest.raises(ValueError, match="give each row once"):
+        tables.per_run(pd.concat([rows[:2], rows[:1]]))
+
+
+def test_quantities_factor_by_factor_and_of_maps_need_a_pick():
+    rows = rows_of("vae", {}, 0, {"mig": 0.5, "told": 0.1, "mapped_mig": 0.3})
+    rows[0]["factors"], rows[1]["factors"] = "scale", "scale"
+    rows += [rows[1] | {"factors": "orientation", "value": 0.2}]
+    table = tables.per_run(pd.DataFrame(rows))
+    assert table["mig"].tolist() == [0.5]
+    assert not {"told", "mapped_mig"} & set(table)
+    pick = {"turned": ("told", "", "", "orientation"), "mapped": "mapped_mig"}
+    line = tables.per_run(pd.DataFrame(rows), pick=pick).iloc[0]
+    assert list(line[["turned", "mapped", "mig"]]) == [0.2, 0.3, 0.5]
+
+
+def test_the_weight_is_the_one_that_the_recipe_sweeps(monkeypatch):
+    weights = {"alpha": 2.0, "beta": 6.0, "gamma": 3.0}
+    rows = rows_of("beta_tcvae", weights, 0, {"elbo": -1.0})
+    assert tables.per_run(pd.DataFrame(rows))["weight"].tolist() == [6.0]
+    recipe = OBJECTIVES["beta_tcvae"]
+    monkeypatch.setitem(OBJECTIVES, "beta_tcvae", recipe._replace(swept="alpha"))
+    assert tables.per_run(pd.DataFrame(rows))["weight"].tolist() == [2.0]
+    monkeypatch.setitem(OBJECTIVES, "beta_tcvae", recipe._replace(swept="delta"))
+    with pytest.raises(ValueError, match="sweeps 'delta', and its recipe has"):
+        tables.per_run(pd.DataFrame(rows))
+
+
+def test_a_row_without_its_weight_and_an_unknown_objective_are_refused():
+    with pytest.raises(ValueError, match="factor_vae sweeps 'gamma', and a row has the weights"):
+        tables.per_run(pd.DataFrame(rows_of("factor_vae", {"beta": 4.0}, 0, {"elbo": -1.0})))
+    with pytest.raises(ValueError, match="unknown objective 'nae'; choose one of beta_tcvae"):
+        tables.per_run(pd.DataFrame(rows_of("nae", {}, 0, {"elbo": -1.0})))
+
+
+def test_a_new_objective_has_a_name_a_colour_and_its_tables(runs, monkeypatch):
+    monkeypatch.setitem(OBJECTIVES, "new_vae", OBJECTIVES["beta_vae"])
+    monkeypatch.setitem(OBJECTIVES, "newer_vae", OBJECTIVES["factor_vae"])
+    rows = rows_of("newer_vae", {"gamma": 1.0}, 0, {"mig_exact": 0.3, "elbo": -1.0})
+    rows += rows_of("new_vae", {"beta": 2.0}, 0, {"mig_exact": 0.4, "elbo": -1.0})
+    new = pd.concat([runs[runs["objective"] == "vae"], tables.per_run(pd.DataFrame(rows))])
+    last = tables.settled(new)
+    assert tables.weights_of(last, "new_vae") == [1.0, 2.0]
+    assert tables.weights_of(last, "newer_vae") == [1.0]
+    assert tables.seeds(last, "new_vae", 1.0, "mig_exact")[0] == 0.2
+    assert tables.seeds(last, "newer_vae", 1.0, "mig_exact").tolist() == [0.3]
+    (name, colour), (_, other) = (over_seeds.METHODS[n] for n in ("new_vae", "newer_vae"))
+    known = {over_seeds.METHODS[n][1] for n in set(OBJECTIVES) - {"new_vae", "newer_vae"}}
+    assert name == "new_vae"
+    assert len({colour, other, *known}) == len(known) + 2
+    before = dict.fromkeys(last["run_id"], 0.0)
+    axes = over_seeds.redrawn(last, before, "mig_exact", "MIG", profile="laptop").axes[0]
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["VAE", "new_vae", "newer_vae"]
+    with pytest.raises(ValueError, match="unknown objective 'nae'"):
+        over_seeds.METHODS["nae"]
 
 
 def test_convergence_pairs_a_run_with_itself_and_names_what_is_there(runs):

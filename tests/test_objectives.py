@@ -194,6 +194,18 @@ def test_permuting_keeps_every_axis_and_breaks_the_rows():
     assert not torch.equal(permuted[:, 0], permuted[:, 1])
 
 
+def test_the_weights_that_experiments_vary():
+    assert {name: recipe.swept for name, recipe in OBJECTIVES.items()} == {
+        "vae": "",
+        "beta_vae": "beta",
+        "beta_tcvae": "beta",
+        "beta_tcvae_dlib": "beta",
+        "factor_vae": "gamma",
+        "factor_vae_dlib": "gamma",
+    }
+    assert all(r.swept in r.weights for r in OBJECTIVES.values() if r.swept)
+
+
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
 def test_a_players_loss_reaches_the_nets_it_moves_and_what_it_hears_is_detached(objective):
     recipe = OBJECTIVES[objective]

@@ -20,6 +20,8 @@ import run
 import yaml
 from origin import code_cells
 
+from disentangled import records
+
 ROOT = run.ROOT
 SMOKE = ROOT / "build" / "smoke"
 CHAPTERS = run.chapters(ROOT)
@@ -128,7 +130,7 @@ def test_chapter_has_the_form_of_a_chapter(md):
     assert notebook.metadata.kernelspec.name == "python3"
     first, second, *_ = code_cells(notebook)
     assert "parameters" in first.metadata.tags
-    assert first.source == 'profile = "laptop"'
+    assert first.source == f'profile = "{records.published(md.stem)}"'
     assert f'chapter.start("{md.stem}", globals())' in second.source
 
     hidden = {"hide-input", "remove-input", "hide-cell", "remove-cell"}

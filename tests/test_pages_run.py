@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from importlib import import_module
 
 import nbformat
 import pairs
@@ -11,7 +12,10 @@ import pytest
 import run
 import speed
 import tables
-from origin import modules, origin
+from origin import data_module, data_sets, modules, origin
+
+from disentangled import records
+from disentangled.data import DATA_SETS
 
 HEADER = """---
 jupytext:
@@ -35,6 +39,7 @@ from disentangled.mine import answer
 
 print(answer())
 experiment = "mine"
+statement = f"Q-{experiment}"
 ```
 """
 IMAGE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}
@@ -47,7 +52,11 @@ def root(tmp_path):
         "book/chapters/mine.md": HEADER,
         "src/disentangled/__init__.py": "",
         "src/disentangled/mine.py": "from .below import truth\ndef answer(): return truth\n",
-        "src/disentangled/below.py": "truth = 42\n",
+        "src/disentangled/numbers.csv": "1\n",
+        "src/disentangled/others.csv": "1\n",
+        "src/disentangled/statements/P.csv": "id\nP-01\n",
+        "src/disentangled/statements/Q.csv": "id\nQ-01\n",
+        "src/disentangled/below.py": 'truth = 42\nTABLE = "numbers.csv"\n',
         "src/disentangled/apart.py": "unused = 1\n",
         "book/results/mine/laptop/a.json": "{}",
         "book/results/mine/b.json": "{}",
@@ -97,6 +106,8 @@ def test_a_pair_in_step_stays_so_after_a_clone(md, root):
         ("book/chapters/mine.md", 'profile = "laptop"', 'profile = "paper"', "code and rows"),
         ("src/disentangled/mine.py", "return truth", "return -truth", "code"),
         ("src/disentangled/below.py", "42", "43", "code"),
+        ("src/disentangled/numbers.csv", "1", "2", "code"),
+        ("src/disentangled/statements/Q.csv", "01", "02", "code"),
         ("book/results/mine/laptop/a.json", "{}", '{"value": 1}', "rows"),
         ("book/results/mine/b.json", "{}", '{"value": 1}', "rows"),
     ],
@@ -110,8 +121,11 @@ def test_what_makes_a_chapter_run_again(md, root, path, old, new, what):
 def test_what_does_not_make_a_chapter_run_again(md, root):
     run.publish(md, root)
     edit(root / "src/disentangled/apart.py", "1", "2")
+    edit(root / "src/disentangled/others.csv", "1", "2")
+    edit(root / "src/disentangled/statements/P.csv", "01", "02")
+    (root / "src/disentangled/statements/R.csv").write_text("id\n")
     (root / "src/disentangled/below.py").write_text(
-        '"""New words."""\n\n# a reason\ntruth = 42  # so\n'
+        '"""New words."""\n\n# a reason\ntruth = 42  # so\nTABLE = "numbers.csv"\n'
     )
     (root / "book/results/mine/smoke").mkdir()
     (root / "book/results/mine/smoke/a.json").write_text("{}")
@@ -133,7 +147,7 @@ def test_prose_is_merged_without_a_run(md, root, monkeypatch):
 
 def test_a_failed_run_leaves_twin_and_claims_as_they_were(md, root, monkeypatch, capsys):
     run.publish(md, root)
-    claims = root / "book/results/claims/mine.json"
+    claims = root / "book/results/claims/laptop/mine.json"
     claims.parent.mkdir(parents=True)
     claims.write_text('{"before": 1}')
     before = md.with_suffix(".ipynb").read_text()
@@ -152,11 +166,14 @@ def test_a_failed_run_leaves_twin_and_claims_as_they_were(md, root, monkeypatch,
 
 
 def test_a_check_that_was_removed_leaves_the_ledger(md, root):
-    claims = root / "book/results/claims/mine.json"
-    claims.parent.mkdir(parents=True)
-    claims.write_text('{"removed": 1}')
+    claims = root / "book/results/claims/laptop/mine.json"
+    of_a_reader = root / "book/results/claims/paper/mine.json"
+    for path in (claims, of_a_reader):
+        path.parent.mkdir(parents=True)
+        path.write_text('{"removed": 1}')
     run.publish(md, root)
     assert not claims.exists()
+    assert of_a_reader.exists()
 
 
 def test_a_twin_that_was_edited_by_hand_is_found(md, root):
@@ -170,11 +187,91 @@ def test_modules_follow_imports_of_every_form(root):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
         return {path.stem for path in modules(notebook, root / "src")}
 
-    chain = {"__init__", "mine", "below"}
+    chain = {"__init__", "mine", "below", "numbers"}
     assert found("from disentangled import mine") == chain
     assert found("import disentangled.mine as m") == chain
     assert found("def f():\n    from disentangled.mine import answer\n%time f()") == chain
     assert found("import numpy") == set()
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package whose rows are trained and scored by modules below, with three data sets."""
+    for name, text in {
+        "__init__": "",
+        "stacks": "n = 1\n",
+        "training": "from disentangled import stacks\nfrom disentangled.data import load\n",
+        "scoring": "from disentangled import training\nCODES = 1\n",
+        "workers": "from disentangled import training, scoring\n",
+        "experiments/__init__": "from disentangled.experiments import beta_tcvae\n",
+        "experiments/beta_tcvae": "from disentangled import scoring\n",
+        "store": "",
+        "sweeps": "from disentangled import store, experiments, workers\n",
+        "tables": "from disentangled.objectives import OBJECTIVES\n",
+        "objectives/__init__": "OBJECTIVES = {}\n",
+        "figures/__init__": "",
+        "figures/drawn": "from disentangled.scoring import CODES\nfrom disentangled import data\n",
+        "figures/toys": "from disentangled import data\nimages = data.load('smallnorb_twin')\n",
+        "data/__init__": "from disentangled.data import cars3d_twin, dsprites, factor_data\n",
+        "data/factor_data": "",
+        "data/cars3d_twin": "",
+        "data/toys": "",
+        "data/smallnorb_twin": "from disentangled.data import toys\n",
+        "data/dsprites": "",
+    }.items():
+        path = tmp_path / "src/disentangled" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "src"
+
+
+ROWS = {"sweeps", "store", "experiments/__init__", "experiments/beta_tcvae"}
+DATA = {"data/__init__", "data/factor_data"}
+DRAWN = {"figures/__init__", "scoring"}
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("from disentangled import sweeps", ROWS),
+        ("from disentangled import tables", {"tables"}),
+        ("from disentangled.experiments import beta_tcvae", ROWS - {"sweeps", "store"}),
+        ("from disentangled import training", {"training", "stacks", *DATA}),
+        ("from disentangled import scoring", {"scoring", "training", "stacks", *DATA}),
+        ("from disentangled import objectives", {"objectives/__init__"}),
+        ("from disentangled import data", DATA),
+        ("from disentangled import data\ndata.load('cars3d_twin')", {*DATA, "data/cars3d_twin"}),
+        ("from disentangled.data import cars3d_twin", {*DATA, "data/cars3d_twin"}),
+        ("from disentangled.figures import drawn", {*DRAWN, "figures/drawn", *DATA}),
+        (
+            "from disentangled.figures import toys",
+            {"figures/__init__", "figures/toys", *DATA, "data/smallnorb_twin", "data/toys"},
+        ),
+    ],
+)
+def test_a_chapter_ends_where_its_rows_begin(package, monkeypatch, code, found):
+    by_name = {"cars3d_twin": "cars3d_twin:load_full", "dsprites": "dsprites:load_grid",
+               "smallnorb_twin": "smallnorb_twin:load"}  # fmt: skip
+    sets = {name: DATA_SETS["cars3d"]._replace(load=load) for name, load in by_name.items()}
+    monkeypatch.setattr("origin.DATA_SETS", sets)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    files = {p.relative_to(package / "disentangled") for p in modules(notebook, package)}
+    assert {path.with_suffix("").as_posix() for path in files} == {"__init__", *found}
+
+
+def test_the_module_of_a_data_set_is_what_loads_it():
+    for name in DATA_SETS:
+        module = import_module(f"disentangled.data.{data_module(name)}")
+        assert module.__name__.rpartition(".")[2].split("_")[0] == name.split("_")[0]
+    assert data_module("cars3d_twin_grid").rpartition(".")[2] == "cars3d_twin"
+
+
+def test_what_an_experiment_trains_on_counts_where_the_chapter_loads_data():
+    code = 'rows = sweeps.rows("beta_tcvae", "laptop")\n'
+    assert data_sets(code, "laptop") == set()
+    code += "images = data.load(run.dataset)\n"
+    assert data_sets(code, "laptop") == {"dsprites_rerender_grid", "dsprites_grid"}
+    assert data_sets('name = "cars3d_twin"', "laptop") == {"cars3d_twin"}
 
 
 def test_origin_does_not_depend_on_line_ends(md, root):
@@ -312,3 +409,7 @@ def test_speed_is_read_from_the_published_bench(tmp_path):
     *_, fp32, bf16, difference = speed.tables(tmp_path).splitlines()
     assert (fp32, bf16) == ("| fp32 | 1.500 |", "| bf16 | 3.000 |")
     assert difference == "| bf16 - fp32, 95 % interval | +1.500 [-4.900, +7.900] |"
+
+
+def test_every_paper_has_a_title_in_the_ledgers_order():
+    assert tuple(tables.PAPERS) == records.PAPERS

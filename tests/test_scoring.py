@@ -19,7 +19,8 @@ SD = 0.01
 FACTORS = torch.cartesian_prod(*[torch.arange(4)] * 3)
 # Images of three pixels; each shows one factor, 0 to 255 in steps of 85.
 DATA = FactorData("pixels", (85 * FACTORS).to(torch.uint8).view(64, 1, 1, 3), FACTORS,
-                  ("shape", "row", "column"), (4, 4, 4), source="made up")  # fmt: skip
+                  ("shape", "row", "column"), (4, 4, 4), source="made up",
+                  nuisances=("shape",), unordered=("shape",))  # fmt: skip
 
 NATS = {"elbo", "distortion", "kl", "mutual_info", "total_corr", "axis_kl", "best_mutual_info",
         "gaussian_tc", "axis_info", "conditional_tc"}  # fmt: skip
@@ -124,7 +125,8 @@ def test_correlated_noise():
 
 def test_a_regression_on_mere_names_is_not_asked_for():
     names = ("category", "row", "column")
-    data = FactorData("named", DATA.images, FACTORS, names, (4, 4, 4), source="made up")
+    data = FactorData("named", DATA.images, FACTORS, names, (4, 4, 4), source="made up",
+                      unordered=("category",))  # fmt: skip
     fitted = model(1.0, 2 * math.log(SD))
     numbers = numbers_of(FURTHER, fitted, data)
     assert [n["factors"] for n in numbers if n["quantity"] == "decoded_r2"] == ["row", "column"]

@@ -12,7 +12,6 @@ from disentangled import metrics
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.runs import Run
-from disentangled.scoring import NUISANCES
 from disentangled.training import untrained as untrained_models
 
 
@@ -51,5 +50,5 @@ def published(experiment: str) -> pd.DataFrame:
 
 
 def _scored(data: FactorData) -> tuple[list[str], list[int]]:
-    names = [name for name in data.factor_names if name not in NUISANCES]
+    names = [name for name in data.factor_names if name not in data.nuisances]
     return names, [data.factor_index(name) for name in names]

@@ -1,7 +1,7 @@
 """Statements and empirical claims of the papers: their checks, their verdicts, the ledger.
 
 A chapter checks each of its statements once. The verdict is computed, and a verdict that
-differs from the one declared in `statements.csv` stops the chapter.
+differs from the one declared in `statements/` stops the chapter.
 
 Verdicts: H holds as printed, C holds under an extra condition, F false as printed, T typo or
 scan error, N not checkable by computing, X derived here; of empirical claims "reproduced",
@@ -85,7 +85,7 @@ def check(
         F   fails, and `corrected` holds      X   holds, and is derived here
 
     Args:
-        id, verdict: as in `statements.csv`.
+        id, verdict: as in `statements/`.
         page: the chapter that checks.
         statement: residual of the statement as printed.
         instances: what it is tried on; for verdict C, instances that meet the condition.
@@ -195,14 +195,18 @@ def empirical(
 def ledger() -> pd.DataFrame:
     """Every statement and claim with what the published chapters found, in the papers' order.
 
+    Each chapter's records are those of the profile under which it is published
+    (`records.published`); a run under another profile changes nothing here.
+
     Columns: id kind paper statement verdict evidence chapter. A statement that no chapter has
     checked yet has the verdict "not checked", a claim without rows "not run". The evidence of
-    a statement that was checked begins with the condition or the remark on it, if there is one.
+    a statement that was checked begins with the condition or the remark on it, if there is one,
+    that of a claim with the profile of its rows.
 
     Raises:
-        ValueError: a file of records is damaged or out of step with `statements.csv`.
+        ValueError: a file of records is damaged or out of step with `statements/`.
     """
-    rows = records.table("laptop")
+    rows = records.table(records.in_ledger())
     computed = rows["verdict"].isin(["H", "C", "F", "X"])
     remark = rows["condition"].where(computed, "").str.replace(r"\.$", "; ", regex=True)
     rows["evidence"] = remark + rows["evidence"]
@@ -215,7 +219,7 @@ def summary(page: Chapter) -> pd.DataFrame:
     Raises:
         CheckError: the chapter has left out one of its statements.
     """
-    rows = records.table(page.profile).query("chapter == @page.name").copy()
+    rows = records.table([(page.name, page.profile)]).query("chapter == @page.name").copy()
     left_out = rows.loc[rows["verdict"] == "not checked", "id"]
     if len(left_out):
         raise CheckError(f"chapter {page.name} has not checked {', '.join(left_out)}")
@@ -224,16 +228,20 @@ def summary(page: Chapter) -> pd.DataFrame:
 
 
 def _declared(id: str, page: Chapter, verdict: str | None = None) -> dict[str, str]:
-    """The row of `statements.csv`, which must belong to the page and have the verdict."""
+    """The row of `statements/`, which must belong to the page and have the verdict."""
     rows = {row["id"]: row for row in records.statements().to_dict("records")}
     if id not in rows:
-        raise ValueError(f"no statement {id!r} in statements.csv; add it there, or mend the id")
+        raise ValueError(
+            f"no statement {id!r} in the statements/ of the package; add it to its paper's file,"
+            " or mend the id"
+        )
     row = rows[id]
     if row["chapter"] != page.name:
         raise ValueError(f"{id} belongs to chapter {row['chapter'] or 'none'}, not to {page.name}")
     if verdict is not None and verdict != row["verdict"]:
         raise CheckError(
-            f"{id} is declared {verdict!r} in the chapter but {row['verdict']!r} in statements.csv"
+            f"{id} is declared {verdict!r} in the chapter but {row['verdict']!r} in"
+            f" statements/{row['paper']}.csv"
         )
     return {str(key): value for key, value in row.items()}
 

@@ -1,9 +1,10 @@
 """What chapters found about the papers' statements, on disk: one small file a chapter.
 
-`statements.csv`, beside this module, holds every statement in our words with its declared
-verdict and the chapter that checks it. The files under `book/results/claims` hold what the
-published runs of the chapters found; the smoke profile writes under `build/smoke/claims`. Where
-`DISENTANGLED_RESULTS` names a folder, both write to `claims` in it.
+`statements/`, beside this module, holds a file a paper: every statement in our words with its
+declared verdict and the chapter that checks it. The files under `book/results/claims/PROFILE`
+hold what runs of the chapters under that profile found, and `book/results/claims/published.json`
+says which of them the ledger shows. The smoke profile writes under `build/smoke/claims`. Where
+`DISENTANGLED_RESULTS` names a folder, every profile writes to `claims/PROFILE` in it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,14 @@ from disentangled import store
 ROUND_OFF = 1e-9
 """Smaller numbers are recorded as the next power of ten, so that re-runs are small diffs."""
 
+PAPERS = ("C", "D", "A", "B")
+"""The letters of the papers, which begin their statements' ids, in the order of the ledger."""
+
+PUBLISHED = "published.json"
+"""The file beside the profiles' folders that says under which one a chapter is published."""
+
+DEFAULT = "laptop"
+"""The profile under which chapters and experiments are published that the file does not name."""
 
 VERDICTS = {
     "H": "holds as printed",
@@ -53,8 +63,9 @@ class Record:
 
 def statements() -> pd.DataFrame:
     """The declared rows: id paper kind verdict place chapter title statement condition."""
-    path = Path(__file__).with_name("statements.csv")
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    found = [Path(__file__).with_name("statements") / f"{paper}.csv" for paper in PAPERS]
+    of_papers = [pd.read_csv(p, dtype=str, keep_default_na=False) for p in found if p.exists()]
+    return pd.concat(of_papers, ignore_index=True)
 
 
 def tidy(value: float) -> float | int | str:
@@ -72,7 +83,40 @@ def folder(profile: str) -> Path:
     """Where the records of a profile lie."""
     if profile == "smoke" and store.ROOT not in os.environ:
         return store.checkout() / "build" / "smoke" / "claims"
-    return store.results() / "claims"
+    return store.results() / "claims" / profile
+
+
+def profiles() -> dict[str, str]:
+    """Under which profile a chapter, and the experiment of its name, is published.
+
+    Not in code, so that publishing one experiment at another size makes no other chapter stale.
+
+    Raises:
+        ValueError: the file is no mapping of names to names.
+    """
+    path = store.results() / "claims" / PUBLISHED
+    try:
+        named = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not all(isinstance(profile, str) for profile in named.values()):
+            raise TypeError("a profile that is no text")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'{path} should map chapters to profiles, as {{"beta_tcvae": "laptop"}}; it does not'
+            f" ({error!r}): mend it by hand"
+        ) from error
+    return dict(named)
+
+
+def published(name: str) -> str:
+    """The profile under which a chapter, or the experiment of that name, is published."""
+    return profiles().get(name, DEFAULT)
+
+
+def in_ledger() -> list[tuple[str, str]]:
+    """Chapter and profile of the records that are published, sorted."""
+    named = profiles()
+    found = [(p.stem, p.parent.name) for p in (store.results() / "claims").glob("*/[!.]*.json")]
+    return sorted((c, profile) for c, profile in found if profile == named.get(c, DEFAULT))
 
 
 def write(chapter: str, profile: str, record: Record) -> Record:
@@ -91,31 +135,39 @@ def write(chapter: str, profile: str, record: Record) -> Record:
     return record
 
 
-def table(profile: str) -> pd.DataFrame:
-    """The declared rows with the verdict and the evidence that the chapters recorded.
+def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """The declared rows with the verdict and the evidence that chapters recorded.
 
-    A statement without a record has the verdict "not checked", a claim "not run".
+    A statement without a record has the verdict "not checked", a claim "not run". The evidence of
+    an empirical claim begins with the profile of its rows.
+
+    Args: recorded: chapters, each with the profile under which it ran.
 
     Raises:
-        ValueError: a file is damaged, or out of step with `statements.csv`; it is named.
+        ValueError: a file is damaged, or out of step with `statements/`; it is named.
     """
     rows = statements()
     declared = rows["verdict"].copy()
     rows["verdict"] = ["not run" if k == "claim" else "not checked" for k in rows["kind"]]
     rows["evidence"] = ""
     at = {name: i for i, name in enumerate(rows["id"])}
-    for path in sorted(folder(profile).glob("[!.]*.json")):
-        for name, record in _read(path).items():
+    for chapter, profile in recorded:
+        path = folder(profile) / f"{chapter}.json"
+        for name, record in (_read(path) if path.exists() else {}).items():
             row = at.get(name)
-            if row is None or rows.loc[row, "chapter"] != path.stem:
-                raise ValueError(f"{path} records {name}, which is no statement of {path.stem}")
+            if row is None or rows.loc[row, "chapter"] != chapter:
+                raise ValueError(f"{path} records {name}, which is no statement of {chapter}")
             if declared[row] not in ("", record.verdict):
                 raise ValueError(
-                    f"{path} records {name} as {record.verdict}, statements.csv declares it"
-                    f" {declared[row]}; run the chapter {path.stem} again"
+                    f"{path} records {name} as {record.verdict},"
+                    f" statements/{name.partition('-')[0]}.csv declares it {declared[row]};"
+                    f" run the chapter {chapter} again"
                 )
+            by_rows = record.facts["how"] == "rows" and record.evidence
             rows.loc[row, "verdict"] = record.verdict
-            rows.loc[row, "evidence"] = record.evidence
+            rows.loc[row, "evidence"] = (
+                f"profile {profile}, {record.evidence}" if by_rows else record.evidence
+            )
     return rows
 
 

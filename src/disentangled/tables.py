@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,25 +11,51 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from disentangled.objectives import OBJECTIVES
+from disentangled.runs import known
+
 INTERVAL = 0.90
 """Chen et al. draw 90 % intervals; so do we: Student's interval of the mean over seeds."""
 
-LEFT_OUT = ("mig_gap", "best_mutual_info", "decoded_r2", "mapped_mig", "probe_r2")
+LEFT_OUT = ("mapped_mig",)
+"""Quantities that need a pick: their estimator names the map that a code went through."""
+
+AT_ONE = {"beta": "vae"}
+"""The objective that a swept weight of this name leaves at 1, whichever objective it is of."""
+
+SETTING = [
+    "objective", "weight", "encoder", "sigma", "dataset", "source", "seed", "run_id", "step",
+]  # fmt: skip
+
+KIND = ["quantity", "estimator", "code", "factors"]
+"""What tells the numbers of a run and step apart."""
 
 Floats = NDArray[np.float64]
+Pick = Mapping[str, str | tuple[str, ...]]
 
 
-def per_run(rows: pd.DataFrame) -> pd.DataFrame:
+def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
     """One line a run and step: its setting, and its quantities as columns.
 
-    weight is the β or the γ of the run, sigma the correlation of its noise; `last` marks its last
-    step. Quantities that come by several codes or factors have them in their name:
-    gaussian_tc_mean, gaussian_tc_sample, mig_with_shape; those of a single factor, and those of
-    mapped codes, are left out.
+    weight is that of the objective's recipe that experiments vary (`Recipe.swept`), 1 where there
+    is none; sigma the correlation of its noise; `last` marks its last step. Without a pick a
+    column has its quantity's name, but gaussian_tc_mean, gaussian_tc_sample, mig_with_shape;
+    quantities that come factor by factor and those of `LEFT_OUT` are left out.
+
+    Args:
+        pick: columns by name, each a quantity, or (quantity, estimator, code, factors) from the
+            left as far as is needed, "" for any: {"total_corr": ("total_corr", "data set, 4096
+            codes"), "tc_naive": ("total_corr", "naive")}. Of a quantity that is picked the table
+            has these columns alone.
+
+    Raises:
+        ValueError: two numbers of a run and step in one column, a pick that is no row, an unknown
+            objective, or a row without its swept weight.
     """
-    weights = rows["weights"].map(json.loads)
+    pairs = list(zip(rows["objective"], rows["weights"], strict=True))
+    weights = {pair: swept_weight(*pair) for pair in set(pairs)}
     named = rows.assign(
-        weight=weights.map(lambda w: w.get("beta", w.get("gamma", 1.0))),
+        weight=[weights[pair] for pair in pairs],
         sigma=rows["noise"].map(correlation_of),
         column=[
             f"gaussian_tc_{code}"
@@ -41,13 +68,83 @@ def per_run(rows: pd.DataFrame) -> pd.DataFrame:
             )
         ],
     )
-    named = named[~named["quantity"].isin(LEFT_OUT)]
-    setting = ["objective", "weight", "encoder", "sigma", "dataset", "source"]
-    setting += ["seed", "run_id", "step"]
-    table = named.pivot(index=setting, columns="column", values="value").reset_index()
+    wanted = {name: (k,) if isinstance(k, str) else k for name, k in (pick or {}).items()}
+    elsewhere = {*_factor_by_factor(rows), *LEFT_OUT, *(kind[0] for kind in wanted.values())}
+    picked = [_picked(named, name, kind) for name, kind in wanted.items()]
+    named = pd.concat([named[~named["quantity"].isin(elsewhere)], *picked])
+    _refuse_two_numbers_in_one_place(named)
+    table = named.pivot(index=SETTING, columns="column", values="value").reset_index()
     table.columns.name = None
     table["last"] = table["step"] == table.groupby("run_id")["step"].transform("max")
     return table
+
+
+def _factor_by_factor(rows: pd.DataFrame) -> set[str]:
+    """Quantities that a run has several times, each time for one factor."""
+    single = rows[rows["factors"].str.fullmatch(r"\S+")]
+    n_factors = single.groupby(["run_id", "step", *KIND[:3]])["factors"].nunique()
+    return set(n_factors[n_factors > 1].index.get_level_values("quantity"))
+
+
+def _picked(rows: pd.DataFrame, name: str, kind: tuple[str, ...]) -> pd.DataFrame:
+    """The rows that a pick means, under its name."""
+    if not 1 <= len(kind) <= len(KIND) or name in [*SETTING, "last"]:
+        raise ValueError(
+            f"a pick gives ({', '.join(KIND)}), from the left as far as is needed, under a name"
+            f" that no column of the setting has; got {name!r}: {kind}"
+        )
+    chosen = rows
+    for part, value in zip(KIND, kind, strict=False):
+        chosen = chosen[(chosen[part] == value) | (value == "")]
+    if chosen.empty:
+        there = _kinds(rows[rows["quantity"] == kind[0]]) or sorted(rows["quantity"].unique())
+        raise ValueError(f"no row is {kind}, picked as {name!r}; choose one of {there}")
+    return chosen.assign(column=name)
+
+
+def _kinds(rows: pd.DataFrame) -> list[tuple[str, ...]]:
+    return list(rows[KIND].drop_duplicates().itertuples(index=False, name=None))
+
+
+def _refuse_two_numbers_in_one_place(named: pd.DataFrame) -> None:
+    place = ["run_id", "step", "column"]
+    twice = named[named.duplicated(place, keep=False)]
+    if twice.empty:
+        return
+    run_id, step, column = twice[place].iloc[0]
+    kinds = _kinds(twice[(twice[place] == twice[place].iloc[0]).all(axis=1)])
+    if len(kinds) == 1:
+        raise ValueError(f"run {run_id} has {kinds[0]} of step {step} twice; give each row once")
+    example = {f"{column}_{n}" if n else column: kind for n, kind in enumerate(kinds)}
+    raise ValueError(
+        f"{column} of run {run_id}, step {step}, is {len(kinds)} numbers; say which columns the"
+        f" table should have, and as what: per_run(rows, pick={example})"
+    )
+
+
+def swept_weight(objective: str, weights: str) -> float:
+    """The weight that experiments vary, of a row's `objective` and `weights`; 1 without one.
+
+    Raises:
+        ValueError: an unknown objective, or a swept weight that its recipe or the row lacks.
+    """
+    known("objective", objective, OBJECTIVES)
+    recipe, found = OBJECTIVES[objective], json.loads(weights)
+    if not recipe.swept:
+        return 1.0
+    for where, names in (("its recipe", recipe.weights), ("a row", found)):
+        if recipe.swept not in names:
+            raise ValueError(
+                f"{objective} sweeps {recipe.swept!r}, and {where} has the weights"
+                f" {sorted(names)}; name one of them as `swept` in the recipe, or mend the row"
+            )
+    return float(found[recipe.swept])
+
+
+def rank(objective: str) -> int:
+    """The objective's place in the registry, whose order tables, legends and colours follow."""
+    known("objective", objective, OBJECTIVES)
+    return list(OBJECTIVES).index(objective)
 
 
 def correlation_of(noise: str) -> float:
@@ -64,7 +161,7 @@ def settled(runs: pd.DataFrame) -> pd.DataFrame:
 def seeds(runs: pd.DataFrame, objective: str, weight: float, *columns: str) -> Floats:
     """Values over the seeds of a setting: (S,), or (S, columns) where several are asked for.
 
-    The plain VAE is the setting of weight 1 of both β-VAE and β-TCVAE.
+    The plain VAE is the setting of weight 1 of every objective that sweeps β (`AT_ONE`).
     """
     chosen = _setting(runs, objective, weight)
     values = chosen.sort_values("seed")[list(columns)].to_numpy(dtype=np.float64)
@@ -72,15 +169,25 @@ def seeds(runs: pd.DataFrame, objective: str, weight: float, *columns: str) -> F
 
 
 def _setting(runs: pd.DataFrame, objective: str, weight: float) -> pd.DataFrame:
-    if weight == 1.0 and objective in ("beta_vae", "beta_tcvae"):
-        objective = "vae"
+    if weight == 1.0:
+        objective = _at_one(objective) or objective
     return runs[(runs["objective"] == objective) & (runs["weight"] == weight)]
 
 
+def _at_one(objective: str) -> str:
+    """The objective that this one becomes where its swept weight is 1, or nothing."""
+    known("objective", objective, OBJECTIVES)
+    return AT_ONE.get(OBJECTIVES[objective].swept, "")
+
+
 def weights_of(runs: pd.DataFrame, objective: str) -> list[float]:
-    """The weights that the objective was trained with, in order; from 1 for β-VAE, β-TCVAE."""
-    own = sorted(float(w) for w in runs.loc[runs["objective"] == objective, "weight"].unique())
-    return [1.0, *own] if objective in ("beta_vae", "beta_tcvae") else own
+    """The weights that the objective was trained with, in order.
+
+    From 1 on where the table has the plain VAE, and that is the objective of weight 1.
+    """
+    own = {float(w) for w in runs.loc[runs["objective"] == objective, "weight"].unique()}
+    at_one = (runs["objective"] == _at_one(objective)).any()
+    return sorted({1.0, *own} if at_one else own)
 
 
 def interval(values: Floats) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,25 +13,44 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from disentangled.figures.style import COLOURS, finish
-from disentangled.tables import Floats, interval, n_seeds, seeds, source, weights_of
+from disentangled.tables import Floats, interval, n_seeds, rank, seeds, source, weights_of
 
 BARS = "bars: 90 % interval of the mean (Student)"
 
-METHODS = {
-    "vae": ("VAE", COLOURS["grey"]),
-    "beta_vae": ("β-VAE", COLOURS["blue"]),
-    "beta_tcvae": ("β-TCVAE", COLOURS["vermilion"]),
-    "factor_vae": ("FactorVAE", COLOURS["green"]),
-    "beta_tcvae_dlib": ("β-TCVAE as in disentanglement_lib", COLOURS["orange"]),
-    "factor_vae_dlib": ("FactorVAE as in disentanglement_lib", COLOURS["sky"]),
-}
+
+class Methods(dict[str, tuple[str, str]]):
+    """Label and colour by objective. One that is not declared has its name, and a colour of the
+    palette that no declared one has, by its place in the registry of objectives."""
+
+    def __missing__(self, objective: str) -> tuple[str, str]:
+        taken = {colour for _, colour in self.values()}
+        spare = [colour for colour in COLOURS.values() if colour not in taken]
+        return objective, spare[rank(objective) % len(spare)]
+
+
+METHODS = Methods(
+    vae=("VAE", COLOURS["grey"]),
+    beta_vae=("β-VAE", COLOURS["blue"]),
+    beta_tcvae=("β-TCVAE", COLOURS["vermilion"]),
+    factor_vae=("FactorVAE", COLOURS["green"]),
+    beta_tcvae_dlib=("β-TCVAE as in disentanglement_lib", COLOURS["orange"]),
+    factor_vae_dlib=("FactorVAE as in disentanglement_lib", COLOURS["sky"]),
+)
 """Label and colour of each objective, the same in every figure."""
 
 
-def curves(runs: pd.DataFrame, x: str, y: str, labels: tuple[str, str], *, profile: str) -> Figure:
+def curves(
+    runs: pd.DataFrame,
+    x: str,
+    y: str,
+    labels: tuple[str, str],
+    *,
+    profile: str,
+    objectives: Sequence[str] = ("beta_vae", "beta_tcvae"),
+) -> Figure:
     """Averages over seeds of x and y along β, with intervals both ways (Figures 2 and 4)."""
     figure, axes = plt.subplots(figsize=(6.6, 3.9))
-    for objective in ("beta_vae", "beta_tcvae"):
+    for objective in objectives:
         label, colour = METHODS[objective]
         betas = weights_of(runs, objective)
         points = [seeds(runs, objective, beta, x, y) for beta in betas]
@@ -129,10 +148,10 @@ def _run_by_run(
     """A point a run, its column against x, with the diagonal."""
     figure, axes = plt.subplots(figsize=(4.6, 4.2))
     x = np.asarray(x, dtype=np.float64)
-    for objective, (name, colour) in METHODS.items():
+    for objective in sorted(runs["objective"].unique(), key=rank):
         of_it = (runs["objective"] == objective).to_numpy()
-        if of_it.any():
-            axes.scatter(x[of_it], runs[column][of_it], s=14, color=colour, label=name)
+        name, colour = METHODS[objective]
+        axes.scatter(x[of_it], runs[column][of_it], s=14, color=colour, label=name)
     ends = [
         min(axes.get_xlim()[0], axes.get_ylim()[0]),
         max(axes.get_xlim()[1], axes.get_ylim()[1]),

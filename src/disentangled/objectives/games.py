@@ -68,7 +68,8 @@ class Recipe(NamedTuple):
     after: rounds of a second phase, played for `Run.steps_after` steps after the first; its
         players have names of their own. An encoder is trained so after a GAN.
     method_version: raised by hand when a change moves numbers; part of a run's id.
-    swept: the weight that experiments vary, if there is one.
+    swept: the weight that experiments vary, the column `weight` of `tables.per_run`; one that is
+        called beta leaves the plain VAE at 1. Without one that column is 1.
     """
 
     rounds: Rounds

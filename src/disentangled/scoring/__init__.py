@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 from disentangled.data import FactorData
 from disentangled.scoring.codes import (
-    NUISANCES,
     SCORE_SEED,
-    UNORDERED,
     Encoded,
     Number,
     encoded,
@@ -83,13 +81,11 @@ def taken(
 
 __all__ = [
     "KL_SAMPLES",
-    "NUISANCES",
     "PICTURES",
     "RECONSTRUCTED",
     "SCORES",
     "SCORE_SEED",
     "TRAVERSAL",
-    "UNORDERED",
     "Encoded",
     "ModelPictures",
     "ModelScore",

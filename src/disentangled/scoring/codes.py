@@ -15,12 +15,6 @@ from disentangled.training import Fitted
 SCORE_SEED = 20180214
 """Seed of the noise and of the draws that scores are made with, the same for every model."""
 
-NUISANCES = ("shape",)
-"""Factors that Chen et al. leave out of MIG: they are treated as noise."""
-
-UNORDERED = ("shape", "category", "object")
-"""Factors whose values are mere names: no regression on them."""
-
 Number = dict[str, Any]
 
 

@@ -10,7 +10,6 @@ from disentangled.data import FactorData
 from disentangled.metrics import linear_maps
 from disentangled.scoring.codes import (
     SCORE_SEED,
-    UNORDERED,
     Encoded,
     Number,
     columns,
@@ -31,7 +30,7 @@ def mapped(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     noise = torch.eye(model.run.n_axes) if covariance is None else covariance
     order = torch.randperm(n_data, generator=torch.Generator().manual_seed(SCORE_SEED))
     seen, held_out = order[: n_data // 2], order[n_data // 2 :]
-    names = [n for n in data.factor_names if n not in UNORDERED]
+    names = [n for n in data.factor_names if n not in data.unordered]
     factors, ordered = data.factors.cpu(), columns(data, names).cpu()
     everything, logvar = " ".join(data.factor_names), code.logvar.double()
     fitted = {

@@ -6,14 +6,14 @@ import numpy as np
 
 from disentangled import metrics
 from disentangled.data import FactorData
-from disentangled.scoring.codes import NUISANCES, Encoded, Number, columns, number
+from disentangled.scoring.codes import Encoded, Number, columns, number
 from disentangled.training import Fitted
 
 
 def mig_exact(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """Chen et al.'s MIG, the gap of every factor, and the most that an axis tells of it."""
     step = model.step
-    names = [n for n in data.factor_names if n not in NUISANCES]
+    names = [n for n in data.factor_names if n not in data.nuisances]
     exact = metrics.mig_exact(
         code.mean, code.logvar, data.factors, factor_names=data.factor_names, subset=names
     )
@@ -30,7 +30,7 @@ def mig_exact(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
 
 def mig(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """Binned MIG of the mean codes, with and without the nuisances where there are any."""
-    names = tuple(n for n in data.factor_names if n not in NUISANCES)
+    names = tuple(n for n in data.factor_names if n not in data.nuisances)
     return [
         number(
             model.step,

@@ -7,9 +7,7 @@ import torch
 from disentangled import metrics
 from disentangled.data import FactorData
 from disentangled.scoring.codes import (
-    NUISANCES,
     SCORE_SEED,
-    UNORDERED,
     Encoded,
     Number,
     columns,
@@ -22,7 +20,7 @@ def supervised(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """The β-VAE and the FactorVAE score, and what neighbours in the code tell of each factor."""
     step, mean = model.step, code.mean
     everything = " ".join(data.factor_names)
-    ordered = [n for n in data.factor_names if n not in {*NUISANCES, *UNORDERED}]
+    ordered = [n for n in data.factor_names if n not in {*data.nuisances, *data.unordered}]
     # one generator in this order: the scores' draws follow each other
     generator = torch.Generator().manual_seed(SCORE_SEED)
     beta = metrics.beta_vae_score(mean, data.factors, generator=generator)

@@ -1,6 +1,6 @@
 """Does bf16 train to the scores of fp32? Both precisions, the same seeds, on the real images.
 
-Run by `python tests/bench.py --parity`. A sweep like any other: its rows are in
+Run by `python bench/bench.py --parity`. A sweep like any other: its rows are in
 book/results/bench, what is there is not done again, and any number of processes may join in.
 """
 

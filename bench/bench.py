@@ -1,7 +1,7 @@
 """Speed: ratios of our code to the straightforward way, measured in one run.
 
     make bench                                  # a few minutes
-    python tests/bench.py --only mig --quick    # one case, roughly
+    python bench/bench.py --only mig --quick    # one case, roughly
 
 Every number comes from a process of its own, in rounds A B A B; a ratio is the median over the
 rounds of the ratio within a round, so that a machine whose speed drifts does little harm.
