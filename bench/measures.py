@@ -10,7 +10,7 @@ from typing import NamedTuple
 import plain
 import torch
 
-from disentangled import data, metrics
+from disentangled import costs, data, metrics
 from disentangled import hardware as machines
 from disentangled.hardware import Hardware
 from disentangled.runs import CHUNK, Run
@@ -76,7 +76,7 @@ def narrow_run(objective):
 
 
 def flops_per_image(run):
-    return machines.flops_per_step(run, (1, run.size, run.size)) / run.batch
+    return costs.dry_step(run, (1, run.size, run.size)).flops / run.batch
 
 
 def train_plain(objective, quick):

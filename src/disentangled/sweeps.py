@@ -26,10 +26,12 @@ from disentangled import models, rescoring, store
 from disentangled.data import FactorData
 from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, settings
 from disentangled.hardware import Hardware
-from disentangled.plans import missing, n_stacks, statement
+from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, terminal
 from disentangled.scoring import SCORES
 from disentangled.workers import train
+
+__all__ = ["complete", "flops", "missing", "rescore", "rows", "statement", "untaken", "work"]
 
 POLL = 2.0  # seconds between looks at runs that another process has claimed
 

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from disentangled.data.calibration import Agreement
 from disentangled.data.images import pool
+from disentangled.data.rendered.calibration import Agreement
 from disentangled.figures import style
 
 POOLED = (32, 16)
