@@ -66,7 +66,10 @@ def test_the_prose_quotes_sizes_and_medians(trained):
 
 def test_violins_stand_side_by_side_by_correlation(trained):
     drawn = correlated_noise_trained.violins(trained, profile="laptop")
-    assert [axes.get_title() for axes in drawn.axes] == ["VAE", "FactorVAE, γ = 35"]
+    assert [axes.get_title() for axes in drawn.axes] == [
+        "VAE",
+        "FactorVAE, γ = 35",
+    ]
     for axes, objective in zip(drawn.axes, ("vae", "factor_vae_dlib"), strict=True):
         assert [text.get_text() for text in axes.get_xticklabels()] == ["σ = 0", "σ = 0.9"]
         seeds = [line.get_ydata().tolist() for line in axes.lines if len(line.get_ydata()) == 4]

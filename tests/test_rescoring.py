@@ -215,7 +215,11 @@ def test_the_median_seeds_decoder_and_codes_are_committed(home, monkeypatch):
 
 def test_scores_that_need_factors_are_left_out_where_there_are_none():
     bare = DATA._replace(
-        factors=torch.zeros(64, 0, dtype=torch.int64), factor_names=(), factor_sizes=()
+        factors=torch.zeros(64, 0, dtype=torch.int64),
+        factor_names=(),
+        factor_sizes=(),
+        nuisances=(),
+        unordered=(),
     )
     run = tiny.run(steps=50)
     fitted = training.fit(run, [0], bare, hardware=tiny.CPU)

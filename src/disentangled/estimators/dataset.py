@@ -7,33 +7,19 @@ estimates from a minibatch, nothing here depends on a batch: this is what a repo
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from disentangled import gaussian
-from disentangled.estimators import mixture
 from disentangled.types import LogQ
 
 # Bound in nats on the error of expanding (z - mean)^2 / variance, from which terms are mended.
 EXPANSION_ERROR = 1e-9
 
-# Error in nats of an axis' entropy from the grids of `mixture`.
-GRID_ERROR = 3e-5
-
 # exp is ten times slower where its result underflows; e^-700 of the largest term is nothing.
 LOWEST = -700.0
-
-
-class KLTerms(NamedTuple):
-    """The parts of E KL(q(z|x) ‖ p(z)) in nats, and the standard error of each by its name."""
-
-    kl: float
-    mutual_info: float
-    total_corr: float
-    axis_kl: float
-    standard_error: dict[str, float]
 
 
 def posterior(mean: Any, logvar: Any, noise_covariance: Any = None) -> tuple[Tensor, ...]:
@@ -145,82 +131,3 @@ def log_aggregate_posterior_dataset(
             )
         )
     return LogQ(torch.cat(joint), torch.cat(per_axis))
-
-
-def kl_terms_sampled(
-    mean: Any,
-    logvar: Any,
-    *,
-    n_samples: int,
-    generator: torch.Generator,
-    noise_covariance: Any = None,
-) -> KLTerms:
-    """The three parts of the KL term over the whole data set, TC and MI by sampling z ~ q(z).
-
-        E KL(q(z|x) ‖ p(z)) = I(z; n) + TC(z) + Σ_j KL(q(z_j) ‖ p(z_j))
-
-    Only E log q(z) is sampled. The KL is a closed form and the entropies of the axes come from
-    `mixture`; log q(z|x), Σ_j log q(z_j) and log p(z), whose means are thereby known, serve as
-    control variates. TC is what remains of Σ_j H(z_j), and MI is what remains of the KL.
-
-    Args: mean and logvar (N, D) of all data points; n_samples, how many z are drawn; generator on
-    the CPU; noise_covariance (D, D).
-    Returns: KLTerms in nats, standard errors of the sampling beside it.
-
-    **Error**: standard error as returned: sampling, which shrinks as 1 / sqrt(n_samples), and
-    3e-5 nats an axis for the grids. At 4,096 samples and N = 46,080 on ten axes it was 0.0003 for
-    TC = 0 and 0.016 for TC = 3.05. The regression's bias, of the order of 1 / n_samples, is far
-    below. Cost: n_samples N exponentials, 1.5 s of one core there.
-    Raises: ValueError on NaN, on shapes that do not fit, on a singular noise, or on fewer than 16
-    samples.
-    Source: Chen et al. 2018 (paper C), eq. 2.
-    """
-    mean, logvar, noise = posterior(mean, logvar, noise_covariance)
-    if n_samples < 16:
-        raise ValueError(f"n_samples must be at least 16 to tell an error, got {n_samples}")
-    n_data, n_axes = mean.shape
-    index = torch.randint(n_data, (n_samples,), generator=generator)
-    white = torch.randn(n_samples, n_axes, generator=generator, dtype=torch.float64)
-    sd = torch.exp(0.5 * logvar)
-    drawn = white @ torch.linalg.cholesky(noise).T
-    z = gaussian.reparametrise(mean[index], logvar[index], drawn)
-    sd_axis = sd * noise.diagonal().sqrt()
-
-    axes = [mixture.Mixture(mean[:, j].numpy(), sd_axis[:, j].numpy()) for j in range(n_axes)]
-    axis_entropy = sum(float(axis.entropies()[0]) for axis in axes)
-    log_qz_axes = torch.stack(
-        [torch.from_numpy(axis.log_density(z[:, j].numpy())) for j, axis in enumerate(axes)], 1
-    ).sum(1)
-    log_qz = torch.cat([log_mixture(points, mean, logvar, noise) for points in z.split(4096)])
-    log_qz_given_x = gaussian.joint_log_prob(z, mean[index], logvar[index], noise)
-    log_pz = gaussian.standard_log_prob(z).sum(1)
-
-    kl = float(gaussian.kl_to_prior(mean, sd, noise).mean())
-    mean_log_pz = -0.5 * float(
-        (mean.square() + sd_axis.square() + gaussian.LOG_TWO_PI).sum(1).mean()
-    )
-    known = torch.tensor([kl + mean_log_pz, -axis_entropy, mean_log_pz], dtype=torch.float64)
-    controls = torch.stack([log_qz_given_x, log_qz_axes, log_pz], 1)  # (n, 3)
-    mean_log_qz, sampling_error = _with_controls(log_qz, controls - known)
-    grid_error = n_axes * GRID_ERROR
-    error = math.hypot(sampling_error, grid_error)
-
-    axis_kl = -axis_entropy - mean_log_pz
-    total_corr = mean_log_qz + axis_entropy
-    return KLTerms(
-        kl,
-        kl - total_corr - axis_kl,
-        total_corr,
-        axis_kl,
-        {"kl": 0.0, "mutual_info": error, "total_corr": error, "axis_kl": grid_error},
-    )
-
-
-def _with_controls(value: Tensor, controls: Tensor) -> tuple[float, float]:
-    """Mean of value (n,) and its standard error, given controls (n, k) of known mean zero."""
-    design = torch.cat([torch.ones_like(value)[:, None], controls], 1)
-    # Controls coincide when the code is collapsed: the driver must bear a deficient rank.
-    solution = torch.linalg.lstsq(design, value[:, None], driver="gelsd").solution
-    residual = value - (design @ solution)[:, 0]
-    variance = float(residual.square().sum()) / (len(value) - design.shape[1])
-    return float(solution[0]), math.sqrt(variance / len(value))

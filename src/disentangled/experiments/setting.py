@@ -17,13 +17,13 @@ PROFILES: dict[str, str] = {
 class Setting(NamedTuple):
     """A run and how it is judged.
 
-    seeds: one model each.
-    milestones: steps before the last at which models are scored as well.
-    scores: names in `scoring.SCORES`, taken at the milestones and at the end.
-    at_end: those taken at the end only.
-    pictures: names in `scoring.PICTURES`, taken at the end.
-    kept_by: the quantity whose median over seeds names the model that is committed, its decoder
-        and its code of all images; none is where it is empty.
+    - seeds: one model each.
+    - milestones: steps before the last at which models are scored as well.
+    - scores: names in `scoring.SCORES`, taken at the milestones and at the end.
+    - at_end: those taken at the end only.
+    - pictures: names in `scoring.PICTURES`, taken at the end.
+    - kept_by: the quantity whose median over seeds names the model that is committed, its decoder
+      and its code of all images; none is where it is empty.
     """
 
     run: Run

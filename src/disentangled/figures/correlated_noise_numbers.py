@@ -74,8 +74,8 @@ def against_numbers(terms: pd.DataFrame, means: Tensor) -> dict[str, str | float
         means: covariance of that code's means (D, D).
 
     Returns:
-        tc_against: bound on its total correlation; more_against: nats by which the code knows
-        more than its axes; mean_correlation: of its means.
+        the numbers by name; tc_against bounds its total correlation, more_against is in nats by
+        which the code knows more than its axes, mean_correlation that of its means.
 
     Raises:
         AssertionError: the terms of a code do not add up.
@@ -147,9 +147,10 @@ def turn_numbers(
         variances: of the two components, the larger first.
 
     Returns:
-        weak_angle: degrees at 0.3; exact_more, kept_less: by how much the exact loss at 0.9 is
-        above that at 0, the kept one below; pair_c: c at 0.9; full_turn: from which correlation
-        on the turn is 45°; ratio: κ at 0.9; last_kept: up to which β a component is kept there.
+        the numbers by name; weak_angle in degrees at 0.3, exact_more and kept_less by how much
+        the exact loss at 0.9 is above that at 0 and the kept one below, pair_c is c at 0.9,
+        full_turn from which correlation on the turn is 45°, ratio is κ at 0.9, and last_kept up
+        to which β a component is kept there.
 
     Raises:
         AssertionError: a turn of other than 45° at 0.9, or one at 0.3 that is not free.

@@ -126,7 +126,8 @@ def blind_numbers(trained: pd.DataFrame, blind: float) -> dict[str, str | float]
         blind: distortion of that picture in nats.
 
     Returns:
-        blind; blind_runs: how many end above it at each correlation; largest_kl: in nats.
+        the numbers by name; blind_runs says how many end above it at each correlation, and
+        largest_kl is in nats.
     """
     factor = trained[trained["objective"] == "factor_vae_dlib"]
     above = (factor["distortion"] > blind).groupby(factor["sigma"])

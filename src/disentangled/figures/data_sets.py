@@ -62,9 +62,9 @@ def agreement_numbers(measured: Sequence[Agreement]) -> dict[str, str | int]:
         measured: a row a shape, on the coarse grid and off it, as of `stated_agreement`.
 
     Returns:
-        exact_SHAPE: share of images that agree in every pixel; n_held_out, n_compared: images off
-        the grid, and all; worst: most wrong pixels of one image; wrong_ellipse, wrong_heart:
-        wrong pixels an image, mean.
+        the numbers by name; for every shape the share of images that agree in every pixel
+        (`exact_ellipse`), n_held_out and n_compared images off the grid and in all, worst the most
+        wrong pixels of one image, wrong_ellipse and wrong_heart the wrong pixels an image, mean.
     """
     held_out = {row["shape"]: row for row in measured if not row["on_coarse_grid"]}
     exact = {shape: f"{100 * row['exact_share']:.2f} %" for shape, row in held_out.items()}

@@ -237,8 +237,8 @@ def trained_means(runs: pd.DataFrame) -> dict[str, float | int | str]:
     """Means over seeds, under the names that the prose quotes.
 
     Returns:
-        largest, the largest β; trained_seeds; and for vae (the VAE), beta and tc (β-VAE and
-        β-TCVAE at the largest β) *_info, *_tc and *_distortion in nats.
+        the numbers by name; largest is the largest β, and information, total correlation and
+        distortion in nats have a name after the VAE (vae), β-VAE (beta) and β-TCVAE (tc) at it.
     """
     largest = max(tables.weights_of(runs, "beta_tcvae"))
     named: dict[str, float | int | str] = {

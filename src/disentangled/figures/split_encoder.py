@@ -28,7 +28,7 @@ MODELS = {"factor_vae_dlib": "FactorVAE, γ = 35", "beta_tcvae_dlib": "β-TCVAE,
 """Objectives as the titles of panels name them."""
 
 ENCODERS = {"vanilla": VANILLA, "split": SPLIT}
-"""The encoders that are compared on all data sets: what follows the vanilla net's name."""
+"""What follows the vanilla net's name, of the encoders that are compared on all data sets."""
 
 LOOKS = {"vanilla": (COLOURS["blue"], "o"), "split": (COLOURS["vermilion"], "^")}
 """Colour and marker of each encoder, the same in every figure."""
@@ -55,7 +55,7 @@ CHANGES = {
         "both": (f"{depth}, full width", "vanilla"),
     }.items()
 }
-"""What tells splitting from size: score, depth and step -> column, encoder after and before it."""
+"""What tells splitting from size, score, depth and step -> column, encoder after and before it."""
 
 SCORE = "MIG (library, all factors)"
 

@@ -30,10 +30,10 @@ Rounds = tuple[tuple["Player", ...], ...]
 class Player(NamedTuple):
     """One loss and the nets it moves, by their roles.
 
-    loss: (nets, draw, heard, *, n_data, pixel_area, **weights) -> (Loss, what it says): nets by
-        role, each called as a function; draw holds the recipe's inputs by name; heard what the
-        players before it said in this step.
-    betas: its Adam's; learning_rate: its own, or None for the run's.
+    Its loss is called as ``loss(nets, draw, heard, *, n_data, pixel_area, **weights)`` with the
+    nets by role, each a function; with the recipe's inputs by name; and with what the players
+    before it said in this step. It returns a `Loss` and what it says to those after it. betas are
+    its Adam's; learning_rate is its own, or None for the run's.
     """
 
     name: str
@@ -59,17 +59,17 @@ IMAGES_AND_NOISE: Mapping[str, Input] = MappingProxyType({"x": IMAGES, "noise": 
 class Recipe(NamedTuple):
     """An objective as a game.
 
-    rounds: the players of each round; a round takes its gradients together, then moves.
-    weights: names and default values of the weights.
-    nets: the roles of its nets, in the order in which they are built.
-    inputs: its random inputs by name, in the order in which they are drawn.
-    encode: (nets, x) -> mean, logvar of the code, each (B, D); what scores read.
-    decode: (nets, z) -> logits (B, C, H, W) of the images of codes z (B, D).
-    after: rounds of a second phase, played for `Run.steps_after` steps after the first; its
-        players have names of their own. An encoder is trained so after a GAN.
-    method_version: raised by hand when a change moves numbers; part of a run's id.
-    swept: the weight that experiments vary, the column `weight` of `tables.per_run`; one that is
-        called beta leaves the plain VAE at 1. Without one that column is 1.
+    - rounds: the players of each round; a round takes its gradients together, then moves.
+    - weights: names and default values of the weights.
+    - nets: the roles of its nets, in the order in which they are built.
+    - inputs: its random inputs by name, in the order in which they are drawn.
+    - encode: (nets, x) -> mean, logvar of the code, each (B, D); what scores read.
+    - decode: (nets, z) -> logits (B, C, H, W) of the images of codes z (B, D).
+    - after: rounds of a second phase, played for `Run.steps_after` steps after the first; its
+      players have names of their own. An encoder is trained so after a GAN.
+    - method_version: raised by hand when a change moves numbers; part of a run's id.
+    - swept: the weight that experiments vary, the column `weight` of `tables.per_run`; one that
+      is called beta leaves the plain VAE at 1. Without one that column is 1.
     """
 
     rounds: Rounds
