@@ -421,7 +421,7 @@ def blind(x, logits, code, **settings):
 @pytest.mark.parametrize(
     ("objective", "message"),
     [
-        (per_image, r"total of autoencoder in toy must be a scalar .* got shape \(8,\)"),
+        (per_image, r"total of autoencoder must be a scalar .* got shape \(8,\)"),
         (no_tensor, "one of autoencoder must be a tensor, got float"),
         (no_loss, "must return a Loss and a dict"),
         (blind, "does not depend on decoder.0.weight"),

@@ -20,6 +20,7 @@ from disentangled import (
     training,
     workers,
 )
+from disentangled.fitted import flattened
 from disentangled.nets import PARTS, Part
 from disentangled.scoring import PICTURES, SCORES, ModelPictures, ModelScore, number
 
@@ -173,7 +174,7 @@ def test_a_kept_model_is_the_trained_one(home, monkeypatch):
     assert torch.equal(fitted.decode(z), again.decode(z))
     assert models.kept(run, 6, 50, DATA) is None
     other = tiny.run("factor_vae", steps=50)
-    store.write_tensors(models.model_path(other, 5, 50), training.flattened(fitted))
+    store.write_tensors(models.model_path(other, 5, 50), flattened(fitted))
     with pytest.raises(ValueError, match="has no encoder/"):
         models.kept(other, 5, 50, DATA)
 

@@ -28,6 +28,7 @@ Training many seeds
     streams        the random inputs of a seed, from a generator of its own
     stacks         many seeds side by side: parameters, buffers, optimisers
     costs          operations and memory of a step, by playing it without values
+    fitted         trained models: how they encode and decode, and one as a flat dict
     training       fit(run, seeds): stacks that fit the hardware, milestones, checkpoints
     scoring        a fitted model to the numbers of its row
     experiments    declarations: what varies, on what, judged how, for which figure; profiles

@@ -17,8 +17,8 @@ from torch import Tensor
 from disentangled import store
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
+from disentangled.fitted import Fitted, flattened, restored
 from disentangled.runs import Run
-from disentangled.training import Fitted, flattened, restored
 
 CODES = "codes"
 """Name of the code table, mean and log-variance (2, N, D), in a committed file."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from disentangled import models, scoring, store
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
+from disentangled.fitted import Fitted
 from disentangled.store import RunFile
-from disentangled.training import Fitted
 from disentangled.workers import STOPPED, draw_pictures, joined
 
 

@@ -22,10 +22,10 @@ from torch.func import vmap
 from disentangled import nets
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
-from disentangled.nets.bound import Bound
+from disentangled.nets.bound import bind
 from disentangled.nets.trainable import check_trainable
-from disentangled.objectives import OBJECTIVES, Draw, Nets, Player
-from disentangled.objectives.games import as_promised
+from disentangled.objectives import OBJECTIVES, Draw, Player
+from disentangled.objectives.games import as_promised, check_shapes, check_slopes
 from disentangled.runs import CHUNK, Run
 from disentangled.streams import Stream, derived
 
@@ -95,6 +95,10 @@ class Stack:
         """The parameters that the player moves, in a fixed order."""
         return [tensor for role in player.nets for tensor in self.params[role].values()]
 
+    def _names(self, player: Player) -> list[str]:
+        """Names of what the player moves, in the same order."""
+        return [f"{role}.{name}" for role in player.nets for name in self.params[role]]
+
     def _losses(self) -> dict[str, Callable[..., Any]]:
         return {player.name: self._loss(player) for player in self.recipe.players()}
 
@@ -145,10 +149,11 @@ class Stack:
                     )
                 first = player.name not in self.checked
                 if first:
-                    self._check_shapes(player, total, terms)
+                    check_shapes(player, {"total": total, **terms}, len(self.seeds))
                 slopes = torch.autograd.grad(total.sum(), self.moved(player), allow_unused=first)
                 if first:
-                    self._check_slopes(player, slopes)
+                    check_slopes(player, self._names(player), slopes)
+                    self.checked.add(player.name)
                 gradients[player.name] = slopes
                 self.buffers = _each(Tensor.detach, buffers)
                 heard |= said
@@ -160,28 +165,6 @@ class Stack:
                     tensor.grad = slope.contiguous()
                 self.optimisers[player.name].step()
         return spoken
-
-    def _check_shapes(self, player: Player, total: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """Hold a player's first loss against what `Loss` promises; later ones have its shapes."""
-        for name, value in {"total": total, **terms}.items():
-            if value.shape != (len(self.seeds),):
-                raise ValueError(
-                    f"{name} of {player.name} in {self.run.objective} must be a scalar in nats "
-                    f"per example, got shape {tuple(value.shape[1:])} for one model; take the "
-                    "mean over the batch"
-                )
-
-    def _check_slopes(self, player: Player, slopes: Sequence[Tensor | None]) -> None:
-        """Raise where the player's first loss does not depend on what it moves."""
-        names = [f"{role}.{name}" for role in player.nets for name in self.params[role]]
-        idle = [name for name, slope in zip(names, slopes, strict=True) if slope is None]
-        if idle:
-            raise ValueError(
-                f"the loss of {player.name} in {self.run.objective} does not depend on "
-                f"{', '.join(idle)}, which it moves; leave the net out of its nets, or the layer "
-                "out of the net"
-            )
-        self.checked.add(player.name)
 
     def advance(self) -> dict[str, Tensor]:
         """`CHUNK` steps; returns the mean of every term over them, each (S,)."""
@@ -269,16 +252,6 @@ class Stack:
         """Steps that the player has taken: those of its phase so far."""
         first = any(player in players for players in self.recipe.rounds)
         return min(self.step, self.run.steps) if first else max(0, self.step - self.run.steps)
-
-
-def bind(templates: Mapping[str, nn.Module], params: Params, buffers: Params) -> Nets:
-    """One model's nets as functions, by role; each may write on its copies of the buffers."""
-    return {
-        role: Bound(
-            template, params[role], {k: v.clone() for k, v in buffers.get(role, {}).items()}
-        )
-        for role, template in templates.items()
-    }
 
 
 def image_shape(data: FactorData) -> tuple[int, int, int]:

@@ -24,12 +24,13 @@ from disentangled import costs, models, scoring, store
 from disentangled import progress as lines
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
+from disentangled.fitted import Fitted
 from disentangled.hardware import Hardware
 from disentangled.models import row_path
 from disentangled.runs import Run
 from disentangled.stacks import image_shape
 from disentangled.store import RunFile, Scored
-from disentangled.training import Checkpoint, Fitted, Progress, trajectory
+from disentangled.training import Checkpoint, Progress, trajectory
 
 STOPPED = "stopped"
 """Stands for a score in the row file of a run that stopped: one number, the step."""

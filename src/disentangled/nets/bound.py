@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.func import functional_call
 
+Tensors = Mapping[str, Mapping[str, Tensor]]  # role -> name -> tensor
+
 
 class Bound:
     """`module` as a function of its arguments, at the given parameters and buffers.
@@ -26,3 +28,15 @@ class Bound:
     def at(self, params: Mapping[str, Tensor]) -> Bound:
         """The same net at other parameters, for instance those of inner steps."""
         return Bound(self.module, params, self.buffers)
+
+
+def bind(
+    templates: Mapping[str, nn.Module], params: Tensors, buffers: Tensors
+) -> dict[str, Bound]:
+    """One model's nets as functions, by role; each may write on its copies of the buffers."""
+    return {
+        role: Bound(
+            template, params[role], {k: v.clone() for k, v in buffers.get(role, {}).items()}
+        )
+        for role, template in templates.items()
+    }

@@ -8,7 +8,7 @@ rounds follow each other. Each player hears what the players before it said in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -150,3 +150,31 @@ def as_promised(player: Player, returned: Any) -> tuple[Loss, Heard]:
                 "constant as torch.full_like(total, value)"
             )
     return loss, dict(said)
+
+
+def check_shapes(player: Player, values: Mapping[str, Tensor], n_models: int) -> None:
+    """Hold the total and the terms of a player's loss, of a stack, against what `Loss` promises.
+
+    Raises:
+        ValueError: one that is no scalar a model.
+    """
+    for name, value in values.items():
+        if value.shape != (n_models,):
+            raise ValueError(
+                f"{name} of {player.name} must be a scalar in nats per example, got shape "
+                f"{tuple(value.shape[1:])} for one model; take the mean over the batch"
+            )
+
+
+def check_slopes(player: Player, names: Sequence[str], slopes: Sequence[Tensor | None]) -> None:
+    """Hold the gradients of a player's loss against what it moves, which the names say.
+
+    Raises:
+        ValueError: the loss does not depend on some of it.
+    """
+    idle = [name for name, slope in zip(names, slopes, strict=True) if slope is None]
+    if idle:
+        raise ValueError(
+            f"the loss of {player.name} does not depend on {', '.join(idle)}, which it moves; "
+            "leave the net out of its nets, or the layer out of the net"
+        )

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.scoring.codes import (
     SCORE_SEED,
     Encoded,
@@ -33,7 +34,6 @@ from disentangled.scoring.pictures import (
 )
 from disentangled.scoring.supervised import supervised
 from disentangled.store import Scored
-from disentangled.training import Fitted
 
 
 class ModelScore(NamedTuple):

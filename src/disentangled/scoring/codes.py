@@ -10,7 +10,7 @@ from torch import Tensor
 
 from disentangled import gaussian
 from disentangled.data import FactorData
-from disentangled.training import Fitted
+from disentangled.fitted import Fitted
 
 SCORE_SEED = 20180214
 """Seed of the noise and of the draws that scores are made with, the same for every model."""

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from disentangled import estimators, gaussian
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.objectives import bernoulli_distortion
 from disentangled.scoring.codes import SCORE_SEED, Encoded, Number, number
-from disentangled.training import Fitted
 
 KL_SAMPLES = 4096
 """Codes drawn to estimate the parts of the KL term over the whole data set."""

@@ -6,10 +6,10 @@ import torch
 
 from disentangled import data as datasets
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.scoring.codes import Encoded, Number, encoded
 from disentangled.scoring.elbo import elbo
 from disentangled.scoring.mig import mig_exact
-from disentangled.training import Fitted
 
 
 def elsewhere(model: Fitted, data: FactorData, _: Encoded, *, dataset: str) -> list[Number]:

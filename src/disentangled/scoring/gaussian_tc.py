@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from disentangled import metrics
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.scoring.codes import Encoded, Number, number
-from disentangled.training import Fitted
 
 
 def gaussian_tc(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:

@@ -7,6 +7,7 @@ import torch
 
 from disentangled import metrics
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.metrics import linear_maps
 from disentangled.scoring.codes import (
     SCORE_SEED,
@@ -15,7 +16,6 @@ from disentangled.scoring.codes import (
     columns,
     number,
 )
-from disentangled.training import Fitted
 
 
 def mapped(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:

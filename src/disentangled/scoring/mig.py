@@ -6,8 +6,8 @@ import numpy as np
 
 from disentangled import metrics
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.scoring.codes import Encoded, Number, columns, number
-from disentangled.training import Fitted
 
 
 def mig_exact(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:

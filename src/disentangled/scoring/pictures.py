@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.scoring.codes import SCORE_SEED, Encoded
-from disentangled.training import Fitted
 
 TRAVERSAL = np.linspace(-2, 2, 9)
 """Values that a traversal gives to one axis, the others staying at the code of an image."""

@@ -6,6 +6,7 @@ import torch
 
 from disentangled import metrics
 from disentangled.data import FactorData
+from disentangled.fitted import Fitted
 from disentangled.scoring.codes import (
     SCORE_SEED,
     Encoded,
@@ -13,7 +14,6 @@ from disentangled.scoring.codes import (
     columns,
     number,
 )
-from disentangled.training import Fitted
 
 
 def supervised(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
