@@ -135,6 +135,10 @@ def test_chapter_has_the_form_of_a_chapter(md):
 
     hidden = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
     shown = [c for c in code_cells(notebook) if not hidden & set(c.metadata.get("tags", []))]
+    for cell in code_cells(notebook):
+        assert cell in shown or len([ln for ln in cell.source.splitlines() if ln.strip()]) <= 10
+    drawn = f'<a href="../../_modules/disentangled/figures/{md.stem}.html">'
+    assert any(drawn in cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     lengths = [len(cell.source.splitlines()) for cell in shown]
     assert max(lengths) <= 25
     assert statistics.median(lengths) < 8
