@@ -119,3 +119,13 @@ def test_nothing_names_this_machine():
     for name, text in tracked():
         found = place.search(text)
         assert not found, f"{name}: {text[found.start() - 40 : found.end() + 40]!r}"
+
+
+def test_committed_results_stay_small():
+    """Rows, pictures, decoders and code tables: a clone stays quick, at most 60 MB of them."""
+    done = subprocess.run(["git", "ls-files", "-z", "book/results"], cwd=ROOT, capture_output=True,
+                          text=True)  # fmt: skip
+    if done.returncode:
+        pytest.skip("not a git checkout, so that the files of the project are not known")
+    paths = [ROOT / name for name in filter(None, done.stdout.split("\0"))]
+    assert sum(path.stat().st_size for path in paths if path.is_file()) < 60e6
