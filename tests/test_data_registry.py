@@ -29,11 +29,6 @@ def test_every_entry_names_a_function(name: str, place: str) -> None:
     assert name.split("_")[0] in module
 
 
-def test_modules_of_data_sets_are_those_named() -> None:
-    assert MODULES == ["cars3d", "dsprites", "rendered.cars3d_twin", "rendered.dsprites_rerender",
-                       "rendered.smallnorb_twin", "smallnorb"]  # fmt: skip
-
-
 def loaded_by(code: str) -> set[str]:
     """Modules below disentangled.data that a fresh interpreter has after this code."""
     start = "disentangled.data."
@@ -76,6 +71,18 @@ def test_a_function_can_stand_in_place_of_its_name(monkeypatch: pytest.MonkeyPat
     assert data.load("mine").images.shape == (2, 1, 64, 64)
     assert data.on_disk("mine", root="here") == Path("there")
     assert data.on_disk("mine") is None
+
+
+def test_an_entry_says_at_which_sizes_it_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def boards(root: object, size: int) -> FactorData:
+        images = torch.zeros(2, 1, size, size, dtype=torch.uint8)
+        return FactorData("boards", images, [[0], [1]], ["a"], [2], source="made up")
+
+    monkeypatch.setitem(DATA_SETS, "boards", DataSet(boards, "blank boards", sizes=(3, 6)))
+    assert data.load("boards", size=3).images.shape == (2, 1, 3, 3)
+    assert data.load("boards").images.shape == (2, 1, 6, 6)
+    with pytest.raises(ValueError, match=r"size of boards to be one of \[3, 6\], got 64"):
+        data.load("boards", size=64)
 
 
 @pytest.mark.parametrize("name", ["dsprite", "", None])

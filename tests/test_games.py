@@ -1,6 +1,7 @@
 """Games that the package does not ship train as a plain loop does, by the same engine."""
 
 import copy
+import dataclasses
 import itertools
 
 import pytest
@@ -11,6 +12,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from disentangled import nets, stacks, training
+from disentangled.experiments.setting import Setting, checked
 from disentangled.nets import PARTS, Part
 from disentangled.nets.bound import Bound
 from disentangled.nets.kernels import Conv2d, ConvTranspose2d
@@ -138,6 +140,14 @@ def infogan(monkeypatch):
     chosen = {"generator": "toy_generator", "trunk": "toy_trunk", "discriminator": "toy_head",
               "q": "toy_q"}  # fmt: skip
     return tiny.run("toy_infogan", net="", nets=chosen)
+
+
+def test_a_game_without_a_decoder_refuses_what_needs_one(infogan):
+    with pytest.raises(ValueError, match=r"has no encoder and no decoder, got net='mlp_64'"):
+        dataclasses.replace(infogan, net="mlp_64")
+    assert checked(Setting(infogan, (0,))).run == infogan
+    with pytest.raises(ValueError, match=r"no net called decoder.*leave out kept_by='mig'"):
+        checked(Setting(infogan, (0,), kept_by="mig"))
 
 
 def plain_infogan(run, seed, n_steps):
@@ -461,6 +471,20 @@ def test_a_loss_may_read_the_step(monkeypatch):
                        Stream(tiny.run(), 0, DATA).chunk()["x"])  # fmt: skip
 
 
+def test_an_objective_may_read_the_step(monkeypatch):
+    def held(x, logits, code, *, n_data, pixel_area, step):
+        loss = beta_vae(x, logits, code, n_data=n_data, beta=1.0)
+        return loss._replace(terms=loss.terms | {"seen": step.float()})
+
+    given = {"x": IMAGES, "noise": NOISE, "step": STEP}
+    monkeypatch.setitem(OBJECTIVES, "held", Recipe(one_player(held, "step"), {}, inputs=given))
+    stack = Stack(tiny.run("held"), (0, 1), DATA, tiny.CPU)
+    assert [stack.advance()["seen"].tolist() for _ in range(2)] == [[24.5] * 2, [74.5] * 2]
+    monkeypatch.setitem(OBJECTIVES, "held", Recipe(one_player(held, "step"), {}))
+    with pytest.raises(ValueError, match=r"reads step, which its recipe does not draw.*STEP"):
+        fit(tiny.run("held"), [0], DATA, hardware=tiny.CPU)
+
+
 def as_a_gan(nets, draw, heard, **settings):
     loss = (nets["decoder"](draw["noise"]) - draw["x"]).square().mean()
     return Loss(loss, {"first": loss}), {}
@@ -478,6 +502,8 @@ def test_a_second_phase_trains_an_encoder_after_a_gan(monkeypatch):
         after=((Player("encoder_step", ("encoder",), as_its_encoder),),),
     )  # fmt: skip
     monkeypatch.setitem(OBJECTIVES, "phases", recipe)
+    with pytest.raises(ValueError, match="a second phase, which needs steps_after above 0, got"):
+        tiny.run("phases")
     run = tiny.run("phases", steps=100, steps_after=100)
     kept = []
     half, whole = trajectory(run, (0, 1), DATA, milestones=(100,), hardware=tiny.CPU,

@@ -9,8 +9,9 @@ from disentangled.data import dsprites
 from disentangled.estimators import SCHEMES
 from disentangled.experiments import EXPERIMENTS, PROFILES, settings
 from disentangled.metrics import METRICS
-from disentangled.nets import CRITICS, NETS
+from disentangled.nets import CRITICS, NETS, PARTS
 from disentangled.objectives import OBJECTIVES
+from disentangled.scoring import SCORES
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def test_every_name_has_a_line_that_says_something(home):
     found, _ = lines()
     for registry in (
         data.DATA_SETS, OBJECTIVES, NETS, CRITICS, METRICS, SCHEMES, EXPERIMENTS, PROFILES,
+        PARTS, SCORES,
     ):  # fmt: skip
         for name in registry:
             assert len(found[name].split()) > 1, name

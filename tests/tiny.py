@@ -25,6 +25,11 @@ from disentangled.runs import Run
 
 CPU = Hardware(torch.device("cpu"))
 SEEDS = (0, 1, 2)
+PLAYABLE = sorted(
+    name for name, recipe in OBJECTIVES.items()
+    if set(recipe.nets) <= {"encoder", "decoder", "critic"}
+)  # fmt: skip
+"""Objectives that `run` knows the nets of; games of other roles have test_games.py."""
 
 
 def images(*_):

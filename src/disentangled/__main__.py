@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from disentangled import data, sweeps
 from disentangled.estimators import SCHEMES
 from disentangled.experiments import EXPERIMENTS, PROFILES, settings
 from disentangled.metrics import METRICS
-from disentangled.nets import CRITICS, NETS
+from disentangled.nets import CRITICS, NETS, PARTS
 from disentangled.objectives import OBJECTIVES
+from disentangled.scoring import SCORES
 
 Line = tuple[str, ...]
 
@@ -22,14 +24,19 @@ def listing() -> str:
         "data sets, data.load(name)": _data_sets(),
         "objectives, with their weights": _objectives(),
         "nets": ((name, _about(net.encoder)) for name, net in NETS.items()),
+        "nets of other roles": ((name, _about(part.build)) for name, part in PARTS.items()),
         "critics": ((name, _about(critic)) for name, critic in CRITICS.items()),
         "metrics, metrics.name(codes, factors)": _functions(METRICS),
+        "scores of trained models, which settings name": (
+            (name, _about(score.take)) for name, score in SCORES.items()
+        ),
         "estimates of q(z) from a minibatch, by scheme": _functions(SCHEMES),
         "experiments, python -m disentangled.sweeps NAME PROFILE": _functions(EXPERIMENTS),
         "profiles": ((name, about) for name, about in PROFILES.items()),
         "rows on disk, sweeps.rows(experiment, profile)": _rows(),
     }
-    return "\n\n".join(f"{title}\n{_aligned(list(lines))}" for title, lines in sections.items())
+    entries = {title: list(lines) for title, lines in sections.items()}
+    return "\n\n".join(f"{title}\n{_aligned(lines)}" for title, lines in entries.items() if lines)
 
 
 def _data_sets() -> Iterator[Line]:
@@ -65,7 +72,8 @@ def _rows() -> Iterator[Line]:
 
 
 def _about(function: Callable[..., Any]) -> str:
-    """The first line of its docstring."""
+    """The first line of its docstring, and of a partial that of the function behind it."""
+    function = function.func if isinstance(function, partial) else function
     return (function.__doc__ or "").strip().partition("\n")[0]
 
 

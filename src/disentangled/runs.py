@@ -92,8 +92,9 @@ class Run:
         if self.steps_after < 0 or self.steps_after % CHUNK:
             raise ValueError(f"steps_after must be a multiple of {CHUNK}, got {self.steps_after}")
         if bool(self.steps_after) != bool(recipe.after):
+            phase = "a second phase, which needs steps_after above 0"
             raise ValueError(
-                f"{self.objective} has {'a' if recipe.after else 'no'} second phase, got "
+                f"{self.objective} has {phase if recipe.after else 'no second phase'}, got "
                 f"steps_after={self.steps_after}"
             )
         lowest = -1 / (self.n_axes - 1) if self.n_axes > 1 else -1.0
@@ -108,6 +109,11 @@ class Run:
         """Name the net of every role once, and check that each can play it."""
         if self.net:
             known("net", self.net, NETS)
+        if self.net and not {"encoder", "decoder"} & set(recipe.nets):
+            raise ValueError(
+                f"{self.objective} has no encoder and no decoder, got net={self.net!r}; leave it "
+                f"out, its nets are {', '.join(recipe.nets)}"
+            )
         if self.critic and "critic" not in recipe.nets:
             raise ValueError(f"{self.objective} has no critic, got {self.critic!r}; leave it out")
         strange = sorted(set(self.nets) - set(recipe.nets))

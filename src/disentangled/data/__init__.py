@@ -14,8 +14,8 @@ from disentangled.data.images import Images, PackedImages
 __all__ = ["DATA_SETS", "DataSet", "FactorData", "Images", "PackedImages", "load", "on_disk"]
 
 Root = str | PathLike[str] | None
-SIZE = 64
-"""The side of the images in px where none is asked for."""
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+"""Sides in px that most data sets can be had at: the divisors of 64."""
 
 
 class DataSet(NamedTuple):
@@ -28,12 +28,14 @@ class DataSet(NamedTuple):
     find: the file that is read, as a function of the folder or its word; None for what is
         rendered.
     get: the command that gets the file.
+    sizes: the sides in px that it can be had at; the last one where none is asked for.
     """
 
     load: str | Callable[[Root, int], FactorData]
     about: str
     find: str | Callable[[Root], Path] | None = None
     get: str = "make data"
+    sizes: tuple[int, ...] = SIZES
 
 
 DATA_SETS: dict[str, DataSet] = {
@@ -83,9 +85,9 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
     Args:
         name: a key of `DATA_SETS`.
         root: folder of the data files; without it DISENTANGLED_DATA, then data/ in the checkout.
-        size: side of the images in px, a divisor of 64; None means 64. Binary images are
-            average-pooled to grey, real photographs resized by a Lanczos filter, twins rendered
-            at that size.
+        size: side of the images in px, one of `DataSet.sizes`: a divisor of 64, where the entry
+            does not say otherwise. None means the last, 64. Binary images are average-pooled to
+            grey, real photographs resized by a Lanczos filter, twins rendered at that size.
 
     Returns:
         Images uint8 0..255 (N, C, H, W), factors (N, K) without what varies unlabelled, their
@@ -98,7 +100,8 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
         ValueError: an unknown name or size, or a file that is not what it should be.
         FileNotFoundError: no file; the message says where to get one and names the stand-in.
     """
-    return _function(_entry(name).load)(root, _side(size))
+    entry = _entry(name)
+    return _function(entry.load)(root, _side(name, entry.sizes, size))
 
 
 def on_disk(name: str, *, root: Root = None) -> Path | None:
@@ -128,10 +131,10 @@ def _function(place: str | Callable[..., Any]) -> Callable[..., Any]:
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 
-def _side(size: int | None) -> int:
-    sizes = [side for side in range(1, SIZE + 1) if SIZE % side == 0]
+def _side(name: str, sizes: tuple[int, ...], size: int | None) -> int:
     if size is None:
-        return SIZE
+        return sizes[-1]
     if size not in sizes:
-        raise ValueError(f"expected size to be one of {sizes} (divisors of {SIZE}), got {size!r}")
+        kind = " (divisors of 64)" if sizes == SIZES else ""
+        raise ValueError(f"expected size of {name} to be one of {list(sizes)}{kind}, got {size!r}")
     return size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run, known
 from disentangled.scoring import PICTURES, SCORES
 
@@ -45,8 +46,15 @@ def checked(setting: Setting) -> Setting:
     """The setting, if what it names is there.
 
     Raises:
-        ValueError: a score or pictures that nothing takes; the message lists what there is.
+        ValueError: a score or pictures that nothing takes; the message lists what there is. Or
+            a model to commit of an objective that has no net called decoder.
     """
+    objective = setting.run.objective
+    if setting.kept_by and "decoder" not in OBJECTIVES[objective].nets:
+        raise ValueError(
+            f"{objective} has no net called decoder, which is what is committed of a model; leave "
+            f"out kept_by={setting.kept_by!r}, or call the net of its images decoder"
+        )
     for name in (*setting.scores, *setting.at_end):
         known("score", name, SCORES)
     for name in setting.pictures:

@@ -95,17 +95,33 @@ def encode(nets: Nets, x: Tensor, noise: Tensor) -> Code:
 
 
 def _autoencoder(
-    objective: Callable[..., Loss], nets: Nets, draw: Draw, heard: Heard, **settings: Any
+    objective: Callable[..., Loss],
+    reads: Sequence[str],
+    nets: Nets,
+    draw: Draw,
+    heard: Heard,
+    **settings: Any,
 ) -> tuple[Loss, Heard]:
+    if absent := [name for name in reads if name not in draw]:
+        raise ValueError(
+            f"the objective reads {', '.join(absent)}, which its recipe does not draw; give it "
+            f"inputs, for instance {{'x': IMAGES, 'noise': NOISE, 'step': STEP}}, got {list(draw)}"
+        )
     code = encode(nets, draw["x"], draw["noise"])
     logits = nets["decoder"](code.z).float()
-    return objective(draw["x"], logits, code, **settings), {}
+    further = {name: draw[name] for name in reads}
+    return objective(draw["x"], logits, code, **further, **settings), {}
 
 
-def one_player(objective: Callable[..., Loss]) -> Rounds:
+def one_player(objective: Callable[..., Loss], *reads: str) -> Rounds:
     """The game of an objective `(x, logits, code, *, n_data, pixel_area, weights...) -> Loss`: one
-    player, who moves the encoder and the decoder."""
-    return ((Player("autoencoder", ("encoder", "decoder"), partial(_autoencoder, objective)),),)
+    player, who moves the encoder and the decoder.
+
+    reads: further inputs of the recipe that the objective takes as keywords, by name; one that
+    changes in training reads `"step"`, with `STEP` among the inputs.
+    """
+    loss = partial(_autoencoder, objective, reads)
+    return ((Player("autoencoder", ("encoder", "decoder"), loss),),)
 
 
 def unrolled(loss: Callable[[Bound], Tensor], net: Bound, *, steps: int, rate: float) -> Bound:
