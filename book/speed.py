@@ -12,6 +12,9 @@ BENCH = {
 }
 """Published readings of `make bench`, and by which clock they were taken."""
 
+GPU = "book/results/bench/gpu.json"
+"""Published readings of `bench/gpu.py`; the README has no such table while there are none."""
+
 PARITY = "book/results/bench/parity.json"
 PARITY_TITLES = {"mig_exact": "MIG", "mig": "binned MIG", "elbo": "ELBO", "total_corr": "TC"}
 
@@ -22,7 +25,28 @@ def tables(root: Path) -> str:
     for file, clock in BENCH.items():
         if (root / file).is_file():
             parts.append(bench_table(json.loads((root / file).read_text("utf-8")), clock))
-    return "\n\n".join([*parts, *parity_table(root)]) + "\n"
+    return "\n\n".join([*parts, *gpu_table(root), *parity_table(root)]) + "\n"
+
+
+def gpu_table(root: Path) -> list[str]:
+    """Milliseconds of a step and the memory held, of every case that a GPU was measured on."""
+    path = root / GPU
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text("utf-8"))
+    unlike = sum(line["unequal"] for line in found["readings"])
+    lines = [
+        f"{found['device']}, torch {found['torch']}: a step of all seeds together; graph against "
+        f"eager, {'equal to the last bit' if not unlike else f'{unlike} tensors differ'}.",
+        "",
+        "| What | How | ms a step | GB held |",
+        "|---|---|---:|---:|",
+    ]
+    lines += [
+        f"| {r['title']} | {r['how']} | {r['ms']:.2f} | {r['bytes'] / 1e9:.2f} |"
+        for r in found["readings"]
+    ]
+    return ["\n".join(lines)]
 
 
 def bench_table(bench: dict[str, Any], clock: str) -> str:

@@ -25,8 +25,10 @@ Training many seeds
     runs           what is declared of a training run, and the id that follows from it
     hardware       which device, precision and memory
     store          rows, weights and checkpoints on disk, atomic
+    graphs         a step as a program, captured as a CUDA graph where there is a GPU
     streams        the random inputs of a seed, from a generator of its own
     stacks         many seeds side by side: parameters, buffers, optimisers
+    side_by_side   the same models as stacks of one in one program, where that is faster
     costs          operations and memory of a step, by playing it without values
     fitted         trained models: how they encode and decode, and one as a flat dict
     training       fit(run, seeds): stacks that fit the hardware, milestones, checkpoints

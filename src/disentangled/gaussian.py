@@ -10,7 +10,7 @@ diag(sd) @ noise_covariance @ diag(sd).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,6 +61,42 @@ def kl_standard(mean: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mean * mean + torch.expm1(logvar) - logvar)
 
 
+class Noise(NamedTuple):
+    """A noise of correlated axes with what losses need of it, computed once.
+
+    covariance (D, D) in float64 on the CPU; whiten (D, D), the inverse of its Cholesky factor, and
+    log_variance (D,), in float64 on the device; half_log_det and total_corr in nats.
+    """
+
+    covariance: Tensor
+    whiten: Tensor
+    log_variance: Tensor
+    half_log_det: float
+    total_corr: float
+
+
+def prepared(noise_covariance: Any, device: torch.device | str = "cpu", *, n_axes: int) -> Noise:
+    """The noise with this covariance (D, D), ready for losses on a device; a `Noise` as it is.
+
+    Raises: ValueError when it is no covariance, has another number of axes than n_axes, or is
+    singular: such a law has no density.
+    """
+    if isinstance(noise_covariance, Noise):
+        return noise_covariance
+    noise = noise_matrix(noise_covariance, n_axes)
+    half_log_det = 0.5 * log_det(noise)
+    if math.isinf(half_log_det):
+        raise ValueError(
+            "noise_covariance is singular, q(z|x) has no density: lower the correlation"
+        )
+    identity = torch.eye(len(noise), dtype=torch.float64)
+    whiten = torch.linalg.solve_triangular(torch.linalg.cholesky(noise), identity, upper=False)
+    log_variance = noise.diagonal().log()
+    return Noise(
+        noise, whiten.to(device), log_variance.to(device), half_log_det, total_correlation(noise)
+    )
+
+
 def joint_log_prob(
     z: Tensor, mean: Tensor, logvar: Tensor, noise_covariance: Any = None
 ) -> Tensor:
@@ -74,16 +110,9 @@ def joint_log_prob(
     """
     if noise_covariance is None:
         return log_prob(z, mean, logvar).sum(-1)
-    noise = noise_matrix(noise_covariance, z.shape[-1])
-    half_log_det = 0.5 * log_det(noise)
-    if math.isinf(half_log_det):
-        raise ValueError(
-            "noise_covariance is singular, q(z|x) has no density: lower the correlation"
-        )
-    identity = torch.eye(z.shape[-1], dtype=torch.float64)
-    whiten = torch.linalg.solve_triangular(torch.linalg.cholesky(noise), identity, upper=False)
-    white: Tensor = ((z - mean) * torch.exp(-0.5 * logvar)) @ whiten.T.to(z.device, z.dtype)
-    return -0.5 * (white * white + logvar + LOG_TWO_PI).sum(-1) - half_log_det
+    noise = prepared(noise_covariance, z.device, n_axes=z.shape[-1])
+    white: Tensor = ((z - mean) * torch.exp(-0.5 * logvar)) @ noise.whiten.T.to(z.dtype)
+    return -0.5 * (white * white + logvar + LOG_TWO_PI).sum(-1) - noise.half_log_det
 
 
 def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:

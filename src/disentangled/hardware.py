@@ -39,17 +39,21 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class Hardware:
-    """device to train on; compile the step by `torch.compile`; bytes a stack may take."""
+    """device to train on; compile the step by `torch.compile`; bytes a stack may take; graph: on
+    a GPU, capture the step as a CUDA graph (see `graphs`)."""
 
     device: torch.device = field(default_factory=default_device)
     compile: bool = False
     memory: int | None = None
+    graph: bool = True
 
     def autocast(self, precision: str) -> contextlib.AbstractContextManager[None]:
         """bf16 autocast, or nothing for fp32."""
         if precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        # a graph must not find weights that were cast outside of it
+        cached = self.device.type != "cuda"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=cached)
 
     def budget(self) -> int:
         """Bytes that a stack may take."""

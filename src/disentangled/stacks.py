@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from disentangled import nets
+from disentangled import gaussian, graphs, nets
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.nets.bound import bind
@@ -48,6 +48,14 @@ def build(run: Run, seed: int, shape: tuple[int, int, int]) -> dict[str, nn.Modu
     return built
 
 
+class Ahead(NamedTuple):
+    """A chunk of random inputs, drawn: the generators' states before it, one a seed, and what was
+    drawn, (CHUNK, S, ...) on the CPU."""
+
+    before: list[Tensor]
+    drawn: dict[str, Tensor]
+
+
 class Stack:
     """S models that train side by side: parameters, buffers, optimisers and random streams."""
 
@@ -68,6 +76,7 @@ class Stack:
         )
         self.losses = self._losses()
         self.checked: set[str] = set()
+        self.ahead: Ahead | None = None
 
     def _adopt(self, params: Params, buffers: Params) -> None:
         """Take these parameters and buffers, on the device, with fresh optimisers."""
@@ -87,9 +96,16 @@ class Stack:
                 betas=player.betas,
                 eps=ADAM_EPS,
                 fused=device.type in ("cpu", "cuda"),
+                capturable=device.type in ("cpu", "cuda"),
             )
             for player in self.recipe.players()
         }
+        # what a step reads and writes beside the models: allocated once, so that a graph of the
+        # step finds it again
+        self.cursor = torch.zeros((), dtype=torch.int64, device=device)
+        self.drawn: dict[str, Tensor] = {}
+        self.sums: dict[str, Tensor] = {}
+        self.replay: Callable[[], None] | None = None
 
     def moved(self, player: Player) -> list[Tensor]:
         """The parameters that the player moves, in a fixed order."""
@@ -112,7 +128,9 @@ class Stack:
         }
         # Only then, so that an objective of one's own need not know of it.
         if (noise := self.run.noise_covariance()) is not None:
-            settings["noise_covariance"] = noise
+            settings["noise_covariance"] = gaussian.prepared(
+                noise, self.hardware.device, n_axes=self.run.n_axes
+            )
 
         def one(params: Params, buffers: Params, draw: Draw, heard: dict[str, Tensor]) -> Any:
             bound = bind(self.templates, params, buffers)
@@ -123,17 +141,24 @@ class Stack:
         lifted = vmap(one) if len(self.seeds) > 1 else _alone(one)
         return torch.compile(lifted) if self.hardware.compile else lifted
 
+    def _chunk(self) -> Ahead:
+        """What the coming `CHUNK` steps draw, and the generators' states before."""
+        before = [stream.generator.get_state() for stream in self.streams]
+        chunks = [stream.chunk(self.step) for stream in self.streams]
+        stacked = {name: torch.stack([c[name] for c in chunks], 1) for name in chunks[0]}
+        return Ahead(before, stacked)
+
     def draws(self) -> Iterator[Draw]:
         """The random inputs of the next `CHUNK` steps, stacked over seeds, on the device."""
-        device = self.hardware.device
-        chunks = [stream.chunk(self.step) for stream in self.streams]
-        inputs = self.recipe.inputs
         drawn = {
-            name: torch.stack([chunk[name] for chunk in chunks], 1).to(device, non_blocking=True)
-            for name in inputs
+            name: tensor.to(self.hardware.device) for name, tensor in self._chunk().drawn.items()
         }
         for t in range(CHUNK):
-            yield {name: inputs[name].read(self.data, drawn[name][t]) for name in inputs}
+            yield self._read({name: tensor[t] for name, tensor in drawn.items()})
+
+    def _read(self, drawn: Mapping[str, Tensor]) -> Draw:
+        inputs = self.recipe.inputs
+        return {name: inputs[name].read(self.data, drawn[name]) for name in inputs}
 
     def play(self, draw: Draw) -> dict[str, Tensor]:
         """One step of every player of the phase; returns the terms of their losses, each (S,)."""
@@ -155,7 +180,9 @@ class Stack:
                     check_slopes(player, self._names(player), slopes)
                     self.checked.add(player.name)
                 gradients[player.name] = slopes
-                self.buffers = _each(Tensor.detach, buffers)
+                for role, tensors in buffers.items():
+                    for name, left in tensors.items():
+                        self.buffers[role][name].copy_(left.detach())
                 heard |= said
                 spoken |= {k: v.detach() for k, v in terms.items()}
                 spoken[player.name] = total.detach()
@@ -166,20 +193,64 @@ class Stack:
                 self.optimisers[player.name].step()
         return spoken
 
+    def one_step(self) -> None:
+        """A step that reads and writes only what was allocated once: the inputs at the cursor,
+        which moves on; models and optimisers; and the sums of the losses' terms."""
+        at = self.cursor.view(1)
+        draw = self._read({k: v.index_select(0, at).squeeze(0) for k, v in self.drawn.items()})
+        for name, value in self.play(draw).items():
+            if name not in self.sums:
+                self.sums[name] = torch.zeros_like(value)
+            self.sums[name].add_(value)
+        self.cursor.add_(1).remainder_(CHUNK)
+
+    def begin_chunk(self) -> None:
+        """Lay out what the coming `CHUNK` steps read, and set the sums to zero."""
+        ahead, self.ahead = self.ahead or self._chunk(), None
+        for name, tensor in ahead.drawn.items():
+            if name not in self.drawn:
+                self.drawn[name] = torch.empty_like(tensor, device=self.hardware.device)
+            self.drawn[name].copy_(tensor, non_blocking=True)
+        if self.step == self.run.steps:  # other players, other terms
+            self.sums, self.replay = {}, None
+        for total in self.sums.values():
+            total.zero_()
+
+    def end_chunk(self) -> dict[str, Tensor]:
+        """Count the steps and draw ahead, while the device may still work; the mean of every
+        term over the chunk, each (S,)."""
+        self.step += CHUNK
+        self.ahead = self._chunk()
+        return {name: total / CHUNK for name, total in self.sums.items()}
+
     def advance(self) -> dict[str, Tensor]:
         """`CHUNK` steps; returns the mean of every term over them, each (S,)."""
-        sums: dict[str, Tensor] = {}
-        for draw in self.draws():
-            for name, value in self.play(draw).items():
-                sums[name] = sums[name] + value if name in sums else value
-        self.step += CHUNK
-        return {name: value / CHUNK for name, value in sums.items()}
+        self.begin_chunk()
+        if self.replay is None:
+            self.replay = graphs.program([self.one_step], self.mutable, self.hardware)
+        for _ in range(CHUNK):
+            self.replay()
+        return self.end_chunk()
+
+    def mutable(self) -> dict[str, Tensor]:
+        """All tensors that a step writes on, by name."""
+        tensors = {"cursor": self.cursor}
+        tensors |= {f"sums/{name}": total for name, total in self.sums.items()}
+        for role in self.params:
+            held = self.params[role] | self.buffers[role]
+            tensors |= {f"{role}/{name}": tensor for name, tensor in held.items()}
+        for player in self.recipe.players():
+            states = self.optimisers[player.name].state
+            for i, tensor in enumerate(self.moved(player)):
+                tensors |= {f"{player.name}/{i}/{k}": v for k, v in states[tensor].items()}
+        return tensors
 
     def keep(self, positions: list[int]) -> None:
         """Go on with the seeds at these positions only."""
         states = [self.state(i) for i in positions]
         self.seeds = tuple(self.seeds[i] for i in positions)
         self.streams = [self.streams[i] for i in positions]
+        self.ahead = None  # the states have the generators as they were before
         if not positions:
             self.params, self.buffers = (
                 {r: {k: v.detach()[:0] for k, v in tensors.items()} for r, tensors in of.items()}
@@ -203,7 +274,9 @@ class Stack:
 
     def state(self, position: int) -> dict[str, Tensor]:
         """Copies of all that the seed at this position needs to go on, in a flat dict."""
-        tensors = {"generator": self.streams[position].generator.get_state()}
+        # that of the chunk to come: what was drawn ahead is drawn again
+        ahead, stream = self.ahead, self.streams[position]
+        tensors = {"generator": ahead.before[position] if ahead else stream.generator.get_state()}
         for role in self.params:
             for name, tensor in (self.params[role] | self.buffers[role]).items():
                 tensors[f"{role}/{name}"] = tensor[position].detach().clone()
@@ -245,6 +318,7 @@ class Stack:
                     "step": step,
                     **{k: v.to(tensor.device) for k, v in moments.items()},
                 }
+        self.ahead = None
         for stream, state in zip(self.streams, states, strict=True):
             stream.generator.set_state(state["generator"].cpu())
 

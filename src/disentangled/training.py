@@ -17,6 +17,7 @@ from disentangled.data import FactorData
 from disentangled.fitted import Fitted
 from disentangled.hardware import Hardware
 from disentangled.runs import CHUNK, Run
+from disentangled.side_by_side import SideBySide, form
 from disentangled.stacks import Params, Stack, image_shape
 
 __all__ = ["Checkpoint", "Fitted", "Progress", "fit", "trajectory", "untrained"]
@@ -40,7 +41,7 @@ class Checkpoint(NamedTuple):
 
 
 def _fitted(
-    stack: Stack, stopped: dict[int, int], terms: dict[str, Tensor], seconds: float
+    stack: Stack | SideBySide, stopped: dict[int, int], terms: dict[str, Tensor], seconds: float
 ) -> Fitted:
     """The models as they stand; training on does not change them."""
     params, buffers = (
@@ -91,7 +92,7 @@ def trajectory(
             f"got {strange}"
         )
     machines.prepare(hardware)
-    stack = Stack(run, seeds, data, hardware)
+    stack = form(run, seeds, data, hardware)
     stopped: dict[int, int] = {}
     seconds = 0.0
     if start:

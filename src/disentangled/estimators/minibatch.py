@@ -152,9 +152,8 @@ def log_aggregate_posterior(
         log_q_given = gaussian.log_prob(z, mean, logvar)  # (B, B, D)
         log_q_joint = log_q_given.sum(-1)  # (B, B)
     else:
-        noise = gaussian.noise_matrix(noise_covariance, z.shape[-1])
-        log_noise = noise.diagonal().log().to(z.device, z.dtype)
-        log_q_given = gaussian.log_prob(z, mean, logvar + log_noise)
+        noise = gaussian.prepared(noise_covariance, z.device, n_axes=z.shape[-1])
+        log_q_given = gaussian.log_prob(z, mean, logvar + noise.log_variance.to(z.dtype))
         log_q_joint = gaussian.joint_log_prob(z, mean, logvar, noise)
     return LogQ(
         torch.logsumexp(log_weights + log_q_joint, 1),

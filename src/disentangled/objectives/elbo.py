@@ -23,7 +23,8 @@ def mean_kl(code: Code, noise_covariance: Any = None) -> Tensor:
     diagonal = gaussian.kl_standard(code.mean, code.logvar).sum(-1).mean()
     if noise_covariance is None:
         return diagonal
-    return diagonal + gaussian.total_correlation(noise_covariance)
+    noise = gaussian.prepared(noise_covariance, n_axes=code.mean.shape[-1])
+    return diagonal + noise.total_corr
 
 
 def vae(
