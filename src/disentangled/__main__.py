@@ -56,7 +56,7 @@ def _objectives() -> Iterator[Line]:
 
 def _beyond_autoencoder(roles: Sequence[str]) -> str:
     others = [role for role in roles if role not in ("encoder", "decoder")]
-    return f"with a {', a '.join(others)}" if others else ""
+    return f"with {', '.join(others)}" if others else ""
 
 
 def _functions(registry: dict[str, Callable[..., Any]]) -> Iterator[Line]:
