@@ -9,6 +9,7 @@ diag(sd) @ noise_covariance @ diag(sd).
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -82,8 +83,16 @@ def joint_log_prob(
         )
     identity = torch.eye(z.shape[-1], dtype=torch.float64)
     whiten = torch.linalg.solve_triangular(torch.linalg.cholesky(noise), identity, upper=False)
-    white: Tensor = ((z - mean) * torch.exp(-0.5 * logvar)) @ whiten.T.to(z.device, z.dtype)
+    white = times((z - mean) * torch.exp(-0.5 * logvar), whiten.T)
     return -0.5 * (white * white + logvar + LOG_TWO_PI).sum(-1) - half_log_det
+
+
+def times(x: Tensor, matrix: Tensor) -> Tensor:
+    """x @ matrix in the dtype of x (..., D), also under autocast, which would round it to bf16."""
+    kind, full = x.device.type, contextlib.nullcontext()
+    can_round = torch.amp.is_autocast_available(kind)
+    with torch.autocast(kind, enabled=False) if can_round else full:
+        return x @ matrix.to(x.device, x.dtype)
 
 
 def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:
