@@ -3,9 +3,12 @@
 import pytest
 import tiny
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 
 from disentangled import costs
+from disentangled.estimators import minibatch
 from disentangled.hardware import Hardware
+from disentangled.stacks import Stack
 
 SHAPE = (1, 4, 4)
 # Multiplications of mlp_64 on 16 pixels and 3 axes, an image: 16-64-64-6 and 3-64-64-16.
@@ -62,6 +65,38 @@ def test_bytes_grow_with_the_batch_and_hold_the_state():
     assert small - state >= 2 * 4 * 8 * (64 + 64 + 64 + 64)
     pairs = costs.dry_step(tiny.run("beta_tcvae", batch=64), SHAPE).bytes
     assert pairs - costs.dry_step(tiny.run(batch=64), SHAPE).bytes >= 4 * 64 * 64 * 3
+
+
+def test_large_batches_keep_no_pairs():
+    small, large = (
+        costs.dry_step(tiny.run("beta_tcvae", n_axes=10, batch=b), SHAPE).bytes
+        for b in (1024, 4096)
+    )
+    assert 3.8 * small < large < 4.1 * small  # B², as below, would be 16 times
+    assert large < 4 * 4096 * 4096  # less than one number a pair
+
+
+def kept(batch):
+    """Bytes that a real step of two seeds keeps for its backward pass, tensor by tensor."""
+    stack = Stack(tiny.run("beta_tcvae", batch=batch), (0, 1), tiny.images(), tiny.CPU)
+    draw, sizes = next(stack.draws()), {}
+
+    def keep(tensor):
+        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes(), tensor
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        stack.play(draw)
+    return sum(size for size, _ in sizes.values())
+
+
+def test_a_real_step_in_blocks_keeps_no_pairs(monkeypatch):
+    pairs = 2 * 4 * 64 * 64 * 3
+    whole = kept(64)
+    monkeypatch.setattr(minibatch, "BLOCK", 2**10)
+    small, large = kept(32), kept(64)
+    assert whole > large + pairs
+    assert large < 2 * small
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 3, 7, 100])

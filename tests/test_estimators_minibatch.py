@@ -8,6 +8,7 @@ from exact import covariances, densities, grid, mean_estimate, mean_log_estimate
 from torch.func import grad, vmap
 
 from disentangled import estimators, gaussian
+from disentangled.estimators import minibatch
 from disentangled.types import Code
 
 MEAN = np.array([[-1.0], [0.0], [0.2], [1.5], [3.0]])
@@ -208,6 +209,144 @@ def test_gradients_are_those_of_finite_differences():
 def test_training_path_runs_where_there_is_no_data():
     empty = Code(*(part.to("meta") for part in code(4, 2)))
     assert estimators.log_aggregate_posterior(empty, n_data=9, scheme="mss").joint.is_meta
+
+
+@pytest.mark.parametrize("scheme", estimators.SCHEMES)
+def test_rows_of_the_weights_are_those_of_the_matrix(scheme):
+    whole = estimators.log_batch_weights(scheme, 5, 100)
+    for first, n_rows in itertools.product(range(5), range(1, 6)):
+        rows = estimators.log_batch_weights(
+            scheme, 5, 100, first=first, n_rows=min(n_rows, 5 - first)
+        )
+        assert torch.equal(rows, whole[first : first + n_rows])
+
+
+def test_a_batch_of_64_is_one_block_and_one_of_2048_is_not():
+    assert minibatch._rows_at_once(torch.empty(64, 10, device="meta")) >= 64
+    assert minibatch._rows_at_once(torch.empty(647, 10, device="meta")) >= 647
+    assert minibatch._rows_at_once(torch.empty(648, 10, device="meta")) == 647
+    assert minibatch._rows_at_once(torch.empty(2048, 10, device="meta")) == 204
+    assert minibatch._rows_at_once(torch.empty(2**22, 10, device="meta")) == 1
+
+
+NOISES = pytest.mark.parametrize("noise", [None, gaussian.equicorrelated(3, 0.6)])
+WHOLE = 2**22
+
+
+def in_blocks(monkeypatch, *sizes):
+    """Let the following estimates take blocks of these sizes, one after the other."""
+    for size in sizes:
+        monkeypatch.setattr(minibatch, "BLOCK", size)
+        yield size
+
+
+def read(scheme, noise):
+    """A function of (z, mean, logvar) that weighs every entry of the estimate by its own."""
+
+    def total(*parts):
+        q = estimators.log_aggregate_posterior(
+            Code(*parts), n_data=50, scheme=scheme, noise_covariance=noise
+        )
+        weights = torch.linspace(1, 2, len(q.joint), dtype=q.joint.dtype)
+        return (weights * q.joint).sum() - ((2 - weights)[:, None] * q.per_axis.cos()).sum()
+
+    return total
+
+
+@NOISES
+@pytest.mark.parametrize("scheme", estimators.SCHEMES)
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+def test_blocks_give_the_values_and_gradients_of_one_block(
+    scheme, noise, dtype, rtol, monkeypatch
+):
+    whole = code(30, 3, dtype=dtype)
+    parts = [part.requires_grad_() for part in whole]
+    found = []
+    # all at once; 7 rows of 30 at a time; a row at a time
+    for _ in in_blocks(monkeypatch, WHOLE, 7 * 30 * 3, 1):
+        q = estimators.log_aggregate_posterior(
+            whole, n_data=50, scheme=scheme, noise_covariance=noise
+        )
+        total = read(scheme, noise)(*parts)
+        found.append([*q, *torch.autograd.grad(total, parts)])
+        assert (type(q.joint.grad_fn).__name__ == "_InBlocksBackward") == (len(found) > 1)
+    for blocks in found[1:]:
+        for ours, theirs in zip(blocks, found[0], strict=True):
+            size = float(theirs.detach().abs().max())
+            torch.testing.assert_close(ours, theirs, rtol=rtol, atol=rtol * size)
+
+
+@NOISES
+@pytest.mark.parametrize("scheme", estimators.SCHEMES)
+def test_first_and_second_derivatives_of_blocks(scheme, noise, monkeypatch):
+    monkeypatch.setattr(minibatch, "BLOCK", 2 * 5 * 3)  # rows 0 and 1, 2 and 3, 4
+    inputs = tuple(part.requires_grad_() for part in code(5, 3))
+
+    def logs(*parts):
+        return tuple(
+            estimators.log_aggregate_posterior(
+                Code(*parts), n_data=9, scheme=scheme, noise_covariance=noise
+            )
+        )
+
+    assert torch.autograd.gradcheck(logs, inputs)
+    assert torch.autograd.gradgradcheck(logs, inputs)
+
+
+@NOISES
+def test_blocks_pass_through_vmap_and_grad(noise, monkeypatch):
+    seeds = [code(8, 3, seed) for seed in range(3)]
+    stacked = [torch.stack(part) for part in zip(*seeds, strict=True)]
+    total, found = read("mss", noise), []
+    for _ in in_blocks(monkeypatch, WHOLE, 3 * 8 * 3):
+        slopes = vmap(grad(total, argnums=(0, 1, 2)))(*stacked)
+        free = [part.clone().requires_grad_() for part in stacked]
+        outside = torch.autograd.grad(vmap(total)(*free).sum(), free)
+        shared = vmap(grad(total, argnums=1), in_dims=(0, None, 0))(
+            stacked[0], stacked[1][0], stacked[2]
+        )
+        twice = grad(lambda mean: (grad(total)(seeds[0].z, mean, seeds[0].logvar) ** 2).sum())
+        found.append([*slopes, *outside, shared, twice(seeds[0].mean)])
+    for ours, theirs in zip(found[1], found[0], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11)
+    for one, seed in zip(found[1][1], seeds, strict=True):
+        torch.testing.assert_close(one, grad(total, argnums=1)(*seed), rtol=1e-12, atol=1e-12)
+
+
+@NOISES
+def test_autocast_leaves_blocks_in_float32(noise, monkeypatch):
+    parts = code(8, 3, dtype=torch.float32)
+    slopes = grad(read("mss", noise), argnums=(0, 1, 2))
+    monkeypatch.setattr(minibatch, "BLOCK", 3 * 8 * 3)
+    exact = slopes(*parts)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert all(map(torch.equal, slopes(*parts), exact))
+
+
+# torch's compiler makes an instance of the Function, which torch's Function warns of
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+def test_blocks_compile_with_the_step_around_them(monkeypatch):
+    monkeypatch.setattr(minibatch, "BLOCK", 3 * 8 * 3)
+    stacked = [torch.stack([part, part + 0.1]) for part in code(8, 3)]
+    plain = vmap(read("mss", None))
+    values = []
+    for total in (plain, torch.compile(plain, backend="aot_eager", fullgraph=True)):
+        free = [part.clone().requires_grad_() for part in stacked]
+        value = total(*free)
+        values.append([value, *torch.autograd.grad(value.sum(), free)])
+    for ours, theirs in zip(*values, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11)
+
+
+@NOISES
+def test_blocks_run_where_there_is_no_data(noise):
+    empty = [torch.empty(3000, 3, device="meta", requires_grad=True) for _ in range(3)]
+    q = estimators.log_aggregate_posterior(
+        Code(*empty), n_data=3000, scheme="mss", noise_covariance=noise
+    )
+    assert q.joint.shape == (3000,)
+    slopes = torch.autograd.grad(q.joint.sum() + q.per_axis.sum(), empty)
+    assert [(slope.shape, slope.device.type) for slope in slopes] == [((3000, 3), "meta")] * 3
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,13 @@ def test_kl_to_prior_is_infinite_without_noise():
 def test_bad_input_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_autocast_leaves_the_joint_density_in_float32():
+    """Else it would round the product that whitens to bf16, of three digits."""
+    z, mean, logvar = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    noise = gaussian.equicorrelated(4, 0.6)
+    exact = gaussian.joint_log_prob(z, mean, logvar, noise)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(gaussian.joint_log_prob(z, mean, logvar, noise), exact)
+        assert (z @ z.T).dtype == torch.bfloat16

@@ -7,7 +7,7 @@ import tiny
 
 from disentangled import experiments, objectives
 from disentangled.objectives import OBJECTIVES
-from disentangled.runs import NETS, Run
+from disentangled.runs import NETS, PRECISIONS, Run
 
 CHANGES = {
     "experiment": "other", "profile": "laptop", "dataset": "other", "size": 8, "pixel_area": 4,
@@ -74,6 +74,13 @@ def test_independent_noise_is_not_mentioned():
     assert correlated.noise_covariance().tolist() == [pytest.approx(row) for row in expected]
 
 
+def test_precisions_are_different_runs():
+    runs = [tiny.run(precision=name) for name in PRECISIONS]
+    assert len({run.id(0) for run in runs}) == 3
+    assert tiny.run().id(0) == runs[0].id(0)  # fp32, by default
+    assert [run.declared()["precision"] for run in runs] == ["fp32", "tf32", "bf16"]
+
+
 def test_nets_by_role_are_mentioned_where_they_are_not_the_shorthand(monkeypatch):
     plain = tiny.run("factor_vae")
     spelled = tiny.run("factor_vae", nets={"encoder": "mlp_64", "critic": "critic_256"})
@@ -132,7 +139,7 @@ def test_weights_that_are_not_given_are_the_recipes():
         ({"objective": "beta_vae", "weights": {"beta": "4"}}, "beta of beta_vae is a float"),
         ({"objective": "beta_tcvae", "weights": {"scheme": 1.0}}, "is a str, got 1.0"),
         ({"objective": "beta_tcvae", "weights": {"scheme": "mwss"}}, r"one of mss, .*naive"),
-        ({"precision": "fp16"}, "unknown precision 'fp16'; choose one of bf16, fp32"),
+        ({"precision": "fp16"}, "unknown precision 'fp16'; choose one of bf16, fp32, tf32"),
         ({"steps": 75}, "positive multiple of 50, got 75"),
         ({"steps": 0}, "positive multiple of 50, got 0"),
         ({"batch": 0}, "batch must be above 0, got 0"),

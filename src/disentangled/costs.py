@@ -63,7 +63,8 @@ def dry_step(run: Run, shape: Shape, *, second_phase: bool = False) -> Step:
     """Play one step of one seed without values and count it.
 
     shape: (C, H, W) of the images. Operations of (B, B, D) estimates, of pixels and of the
-    optimiser are not counted; what they keep in memory is.
+    optimiser are not counted; what they keep in memory is. What is dropped at once, such as a
+    block of those estimates (see `estimators.minibatch.BLOCK`), is not.
     """
     key = (run.setting_id(), shape, second_phase)
     if key not in _PLAYED:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from disentangled.data import FactorData
+from disentangled.hardware import Hardware
 from disentangled.nets.bound import bind
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run
@@ -56,7 +57,8 @@ class Fitted:
         )
 
     def encode(self, data: FactorData) -> tuple[Tensor, Tensor]:
-        """Posterior means and log-variances of all images, each (S, N, D), float32."""
+        """Posterior means and log-variances of all images, each (S, N, D), in float32, whatever
+        precision they were trained in."""
         recipe = OBJECTIVES[self.run.objective]
 
         def encoder(params: Params, buffers: Params, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,7 +66,7 @@ class Fitted:
 
         lifted = vmap(encoder, in_dims=(0, 0, None))
         blocks = []
-        with torch.no_grad():
+        with torch.no_grad(), Hardware(self.device).products("fp32"):
             for index in torch.arange(len(data)).split(ENCODE_BLOCK):
                 x = data.pixels(index.to(self.device))
                 blocks.append(lifted(self.params, self.buffers, x))
@@ -72,13 +74,13 @@ class Fitted:
         return mean, logvar
 
     def decode(self, z: Tensor) -> Tensor:
-        """Logits (S, B, C, H, W) of codes z (S, B, D)."""
+        """Logits (S, B, C, H, W) of codes z (S, B, D), in float32."""
         recipe = OBJECTIVES[self.run.objective]
 
         def decoder(params: Params, buffers: Params, code: Tensor) -> Tensor:
             return recipe.decode(bind(self.templates, params, buffers), code)
 
-        with torch.no_grad():
+        with torch.no_grad(), Hardware(self.device).products("fp32"):
             lifted: Tensor = vmap(decoder)(self.params, self.buffers, z)
             return lifted
 

@@ -9,6 +9,7 @@ diag(sd) @ noise_covariance @ diag(sd).
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any, NamedTuple
 
@@ -111,8 +112,16 @@ def joint_log_prob(
     if noise_covariance is None:
         return log_prob(z, mean, logvar).sum(-1)
     noise = prepared(noise_covariance, z.device, n_axes=z.shape[-1])
-    white: Tensor = ((z - mean) * torch.exp(-0.5 * logvar)) @ noise.whiten.T.to(z.dtype)
+    white = times((z - mean) * torch.exp(-0.5 * logvar), noise.whiten.T)
     return -0.5 * (white * white + logvar + LOG_TWO_PI).sum(-1) - noise.half_log_det
+
+
+def times(x: Tensor, matrix: Tensor) -> Tensor:
+    """x @ matrix in the dtype of x (..., D), also under autocast, which would round it to bf16."""
+    kind, full = x.device.type, contextlib.nullcontext()
+    can_round = torch.amp.is_autocast_available(kind)
+    with torch.autocast(kind, enabled=False) if can_round else full:
+        return x @ matrix.to(x.device, x.dtype)
 
 
 def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:

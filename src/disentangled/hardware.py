@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +16,9 @@ CPU_BUDGET = 4 * 2**30
 
 GPU_SHARE = 0.8
 """Share of the GPU's free memory that a stack may take."""
+
+AMPERE = (8, 0)
+"""Compute capability of the first NVIDIA GPUs that have tf32; older ones take float32 silently."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -48,12 +52,37 @@ class Hardware:
     graph: bool = True
 
     def autocast(self, precision: str) -> contextlib.AbstractContextManager[None]:
-        """bf16 autocast, or nothing for fp32."""
-        if precision == "fp32":
+        """bf16 autocast, or nothing for other precisions and where there are no values."""
+        if precision != "bf16" or self.device.type == "meta":
             return contextlib.nullcontext()
         # a graph must not find weights that were cast outside of it
         cached = self.device.type != "cuda"
         return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=cached)
+
+    @contextlib.contextmanager
+    def products(self, precision: str) -> Iterator[None]:
+        """For a time, float32 products and convolutions are what the precision says, backward
+        passes included. On CUDA alone: elsewhere they are, and torch's switches stay.
+
+        By default torch multiplies matrices in float32 and convolves in tf32, so that a run that
+        is declared fp32 would not be: both are set, and both are as they were afterwards.
+
+        Raises:
+            ValueError: tf32 on a device that has none: its numbers would be of another precision.
+        """
+        kind = self.device.type
+        if precision == "tf32" and kind != "meta" and not self._has_tf32():
+            raise ValueError(
+                f"precision 'tf32' needs an NVIDIA GPU of Ampere or later, and this is a {kind} "
+                "without it: train there, or declare the run with precision='fp32'"
+            )
+        with _tf32(precision == "tf32") if kind == "cuda" else contextlib.nullcontext():
+            yield
+
+    def _has_tf32(self) -> bool:
+        return self.device.type == "cuda" and (
+            torch.cuda.get_device_capability(self.device) >= AMPERE
+        )
 
     def budget(self) -> int:
         """Bytes that a stack may take."""
@@ -63,6 +92,34 @@ class Hardware:
             free, _ = torch.cuda.mem_get_info(self.device)
             return int(GPU_SHARE * free)
         return CPU_BUDGET
+
+
+@contextlib.contextmanager
+def _tf32(allowed: bool) -> Iterator[None]:
+    """Set torch's switches for tf32 on NVIDIA GPUs, and set them back, also on an exception.
+
+    Newer releases of torch spell them a second time, and refuse to read the older spelling while
+    the two disagree; then the older one had its defaults.
+    """
+    cudnn, cuda, mkldnn = (getattr(torch.backends, name) for name in ("cudnn", "cuda", "mkldnn"))
+    spelled_anew = []
+    if hasattr(cudnn, "conv"):
+        parts = (cuda.matmul, cudnn.conv, cudnn.rnn, mkldnn.matmul)
+        spelled_anew = [(part, part.fp32_precision) for part in parts]
+    matmul, convolution = "highest", True
+    with contextlib.suppress(RuntimeError):
+        matmul = torch.get_float32_matmul_precision()
+    with contextlib.suppress(RuntimeError):
+        convolution = cudnn.allow_tf32
+    try:
+        torch.set_float32_matmul_precision("high" if allowed else "highest")
+        cudnn.allow_tf32 = allowed
+        yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        cudnn.allow_tf32 = convolution
+        for part, precision in spelled_anew:
+            part.fp32_precision = precision
 
 
 def prepare(hardware: Hardware) -> None:

@@ -22,6 +22,13 @@ CHUNK = 50
 FROZEN_SCORES = 1
 """Stands in every id since scores were part of it; their versions stand in the row files now."""
 
+PRECISIONS = {
+    "fp32": "float32 throughout",
+    "tf32": "float32, whose products and convolutions read 10 bits after the point; NVIDIA GPUs",
+    "bf16": "products and convolutions under autocast to bfloat16, the rest in float32",
+}
+"""What a run may be computed in."""
+
 NO_WEIGHTS: Mapping[str, float | str] = MappingProxyType({})
 NO_NETS: Mapping[str, str] = MappingProxyType({})
 
@@ -40,7 +47,8 @@ class Run:
     net names the encoder and the decoder, critic the critic of a game that has one; nets names
     the net of any role, theirs too (see `roles`).
     size is the side of the images in pixels, pixel_area the number of original pixels that each
-    of them stands for (see `bernoulli_distortion`); precision is "fp32" or "bf16" (autocast).
+    of them stands for (see `bernoulli_distortion`); precision is "fp32", "tf32"
+    (on NVIDIA GPUs) or "bf16" (autocast), see `PRECISIONS`.
     noise_correlation is σ of the noise's covariance (1 - σ) I + σ 11ᵀ (see
     `gaussian.equicorrelated`); 0 is the independent noise of every VAE but paper A's.
     steps_after is the length of the second phase of a recipe that has one.
@@ -81,7 +89,7 @@ class Run:
         weights = {k: v if isinstance(v, str) else float(v) for k, v in weights.items()}
         object.__setattr__(self, "weights", weights)
         self._check_nets(recipe)
-        known("precision", self.precision, {"fp32": None, "bf16": None})
+        known("precision", self.precision, PRECISIONS)
         if "scheme" in weights:
             known("scheme", str(weights["scheme"]), SCHEMES)
         for name in ("size", "pixel_area", "n_axes", "batch", "learning_rate"):

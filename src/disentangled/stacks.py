@@ -162,6 +162,10 @@ class Stack:
 
     def play(self, draw: Draw) -> dict[str, Tensor]:
         """One step of every player of the phase; returns the terms of their losses, each (S,)."""
+        with self.hardware.products(self.run.precision):
+            return self._play(draw)
+
+    def _play(self, draw: Draw) -> dict[str, Tensor]:
         heard: dict[str, Tensor] = {}
         spoken: dict[str, Tensor] = {}
         second = self.step >= self.run.steps
