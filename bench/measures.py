@@ -10,11 +10,13 @@ from typing import NamedTuple
 import plain
 import torch
 
-from disentangled import costs, data, metrics
+from disentangled import costs, data, estimators, metrics
 from disentangled import hardware as machines
+from disentangled.estimators import minibatch
 from disentangled.hardware import Hardware
 from disentangled.runs import CHUNK, Run
 from disentangled.training import Stack
+from disentangled.types import Code
 
 DATA = "dsprites_rerender_grid"
 WARM_UP = 10
@@ -112,6 +114,20 @@ def train_seeds(run, n_seeds, together, quick):
     return reading._replace(faults=reading.faults / CHUNK / n_seeds)
 
 
+def estimate_q(block, quick):
+    """The minibatch estimate of q(z) and its gradients, in blocks of so many log-densities."""
+    minibatch.BLOCK = block
+    machines.prepare(Hardware(torch.device("cpu")))
+    parts = torch.randn(3, 1024, 10, generator=torch.Generator().manual_seed(0))
+    code = Code(*parts.requires_grad_())
+
+    def step():
+        q = estimators.log_aggregate_posterior(code, n_data=46_080, scheme="mws")
+        torch.autograd.grad((q.joint - q.per_axis.sum(-1)).mean(), parts)
+
+    return timed(step, 3 if quick else 10, 1)
+
+
 def matrix_product(dtype, quick):
     """The fastest large matrix product: what the machine can do at most, in this precision."""
     side = 2048
@@ -201,6 +217,14 @@ CASES = {
         narrow_run("beta_tcvae"), 8, "4 narrow conv + 1 FC at 32 x 32, β-TCVAE"
     ),
     "seeds_conv": seeds_case(conv_run("beta_tcvae"), 4, "4 conv + 2 FC at 64 x 64, β-TCVAE"),
+    "estimate_q": Case(
+        "minibatch estimate of q(z), batch 1,024, D = 10",
+        "estimates with gradients/s",
+        {
+            "one block": partial(estimate_q, 1024 * 1024 * 10),
+            "blocks": partial(estimate_q, minibatch.BLOCK),
+        },
+    ),
     "mig": Case(
         "binned MIG, N = 46,080, D = 10, K = 5",
         "scores/s",

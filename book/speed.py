@@ -75,7 +75,7 @@ def bench_table(bench: dict[str, Any], clock: str) -> str:
 
 def _ours_last(side: tuple[str, object]) -> tuple[bool, bool]:
     """Sort key: the plain way first, then ours in fp32, then in bf16."""
-    return side[0] in ("ours", "ours fp32", "ours bf16", "at once"), "bf16" in side[0]
+    return side[0] in ("ours", "ours fp32", "ours bf16", "at once", "blocks"), "bf16" in side[0]
 
 
 def parity_table(root: Path) -> list[str]:
