@@ -10,7 +10,7 @@ from disentangled.scoring import PICTURES, SCORES
 PROFILES: dict[str, str] = {
     "smoke": "minutes for the whole book; shows that it runs, not what is true",
     "laptop": "published here: two cores, no downloads",
-    "gpu": "the papers' nets on stand-ins at full size, no downloads, two hours of one GPU",
+    "gpu": "the papers' nets on stand-ins at full size, no downloads, one GPU",
     "paper": "the paper's sizes on the real data, one GPU or many",
 }
 """The profiles from small to large, each in a line."""
