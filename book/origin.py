@@ -20,7 +20,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from disentangled.data import DATA_SETS
-from disentangled.experiments import EXPERIMENTS, settings
+from disentangled.experiments import EXPERIMENTS, PROFILES, larger, settings
 
 ROWS_BEGIN = ("sweeps", "experiments", "tables", "store")
 """Parts of the package that count, and whose imports of other parts are not followed: those train
@@ -155,13 +155,16 @@ def constants(notebook: NotebookNode) -> dict[str, str]:
 def rows(notebook: NotebookNode, results: Path) -> list[Path]:
     """What the cells can read below results: the folders they name, there the published profile.
 
-    A file that lies in no profile's folder counts whatever the profile.
+    So do larger profiles, whose rows stand beside it where there are any. A file that lies in no
+    profile's folder counts whatever the profile.
     """
     profile = constants(notebook).get("profile", "")
     named = words("\n".join(cell.source for cell in code_cells(notebook)))
     folders = [results / word for word in sorted(named - {"claims"})]
     files = [f for folder in folders for f in folder.glob("*") if f.is_file()]
-    files += [f for folder in folders for f in (folder / profile).rglob("*") if f.is_file()]
+    read = [profile, *(larger(profile) if profile in PROFILES else [])]
+    places = [folder / name for folder in folders for name in read]
+    files += [f for place in places for f in place.rglob("*") if f.is_file()]
     return sorted({f for f in files if f.name[0] != "." and f.parent.name != "checkpoints"})
 
 

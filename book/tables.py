@@ -6,13 +6,14 @@ import base64
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import speed
 
 from disentangled import claims, records, sweeps, tables
-from disentangled.experiments import EXPERIMENTS
+from disentangled.experiments import EXPERIMENTS, larger
 from disentangled.figures import over_seeds
 
 PAPERS = {
@@ -37,7 +38,7 @@ def ledger_rows(ledger: pd.DataFrame, root: Path) -> str:
     lines = ["```{list-table}", ":header-rows: 1", ":widths: 20 80", ":class: ledger", ""]
     lines += ["* - Id and verdict", "  - Statement and evidence"]
     for row in ledger.itertuples():
-        found = ROWS_LIE_IN.sub(lambda m: f"[rows](#{anchor(m[2])})", row.evidence)
+        found = ROWS_LIE_IN.sub(lambda m: f"[rows](#{place(m[2], m[3])})", row.evidence)
         evidence = " ".join(filter(None, [found, chapter_link(row.chapter, root)]))
         lines += [f"* - **{row.id}**", "", f"    {VERDICTS.get(row.verdict, row.verdict)}"]
         lines += [f"  - {row.statement}", *(["", f"    {evidence}"] if evidence else [])]
@@ -79,9 +80,13 @@ def anchor(*names: str) -> str:
     return "-".join(["rows", *names]).replace("_", "-")
 
 
-def rows_table(runs: pd.DataFrame, experiment: str) -> str:
+def place(experiment: str, profile: str) -> str:
+    """The label of an experiment's rows under a profile; the published one's is the shortest."""
+    return anchor(experiment, *([] if profile == records.published(experiment) else [profile]))
+
+
+def rows_table(runs: pd.DataFrame, experiment: str, profile: str) -> str:
     """Markdown table of an objective's finished runs, each with its file to download."""
-    profile = records.published(experiment)
     columns = {name: title for name, title in COLUMNS.items() if name in runs}
     # What one and the same for all runs of the table is not said in each.
     varied = {name: title for name, title in VARIED.items() if runs[name].nunique() > 1}
@@ -98,26 +103,44 @@ def rows_table(runs: pd.DataFrame, experiment: str) -> str:
 
 
 def rows_page() -> str:
-    """The body of the page of rows: a section an experiment, a table an objective."""
+    """The body of the page of rows: a section an experiment, a table an objective.
+
+    The rows of larger profiles than the published one follow it in sections of their own.
+    """
     parts = []
-    for experiment in EXPERIMENTS:
-        profile = records.published(experiment)
-        rows = sweeps.rows(experiment, profile)
-        parts += [f"({anchor(experiment)})=", f"## {experiment}"]
+    for experiment, profile, rows in shown_rows():
+        label, own = place(experiment, profile), profile == records.published(experiment)
+        parts += [f"({label})=", f"## {experiment}" + ("" if own else f", profile {profile}")]
         if rows.empty:
             parts += [f"No rows yet under the profile {profile}."]
             continue
         runs = tables.per_run(rows)
         parts += [
             f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers, profile {profile}. "
-            f"{{download}}`All of them as CSV <_generated/rows_{experiment}.csv>`."
+            f"{{download}}`All of them as CSV <_generated/{csv_name(experiment, profile)}>`."
         ]
         for objective in sorted(runs["objective"].unique(), key=tables.rank):
             of_it = runs[runs["last"] & (runs["objective"] == objective)]
             title, _ = over_seeds.METHODS[objective]
-            parts += [f"({anchor(experiment, objective)})=", f"### {title}"]
-            parts += [rows_table(of_it, experiment)]
+            parts += [f"({label}-{objective.replace('_', '-')})=", f"### {title}"]
+            parts += [rows_table(of_it, experiment, profile)]
     return "\n\n".join(parts) + "\n"
+
+
+def shown_rows() -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Experiment, profile and rows: the published profile's, and larger ones' that have any."""
+    for experiment in EXPERIMENTS:
+        published = records.published(experiment)
+        for profile in (published, *larger(published)):
+            rows = sweeps.rows(experiment, profile)
+            if profile == published or len(rows):
+                yield experiment, profile, rows
+
+
+def csv_name(experiment: str, profile: str) -> str:
+    """The file that has an experiment's rows under a profile."""
+    own = profile == records.published(experiment)
+    return f"rows_{experiment}.csv" if own else f"rows_{experiment}_{profile}.csv"
 
 
 def write_pages(root: Path) -> None:
@@ -128,12 +151,11 @@ def write_pages(root: Path) -> None:
     (folder / "ledger.md").write_text(ledger_page(ledger, root), "utf-8")
     ledger.to_csv(folder / "ledger.csv", index=False, encoding="utf-8")
     (folder / "rows.md").write_text(rows_page(), "utf-8")
-    for experiment in EXPERIMENTS:
-        rows = sweeps.rows(experiment, records.published(experiment))
-        rows.to_csv(folder / f"rows_{experiment}.csv", index=False, encoding="utf-8")
+    for experiment, profile, rows in shown_rows():
+        rows.to_csv(folder / csv_name(experiment, profile), index=False, encoding="utf-8")
 
 
-ROWS_LIE_IN = re.compile(r"rows in (book/results/(\w+)/\w+)")
+ROWS_LIE_IN = re.compile(r"rows in (book/results/(\w+)/(\w+))")
 """How the evidence of an empirical claim ends (see `records`)."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pytest
 
-from disentangled import chapter
+from disentangled import chapter, experiments
 
 
 def notebook(**parameters):
@@ -14,7 +14,7 @@ def notebook(**parameters):
     return {**shell, "chapter": chapter, "pytest": pytest, **parameters}
 
 
-@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+@pytest.mark.parametrize("profile", chapter.PROFILES)
 def test_a_chapter_knows_its_name_and_profile(profile):
     page = chapter.start("beta_tcvae", notebook(profile=profile))
     assert (page.name, page.profile, page.sliders) == ("beta_tcvae", profile, {})
@@ -25,6 +25,10 @@ def test_an_unknown_parameter_is_named_beside_the_valid_ones():
         chapter.start("x", notebook(profile="smoke", seeds=3))
 
 
+def test_the_profiles_of_chapters_are_those_of_experiments():
+    assert chapter.PROFILES == tuple(experiments.PROFILES) == ("smoke", "laptop", "gpu", "paper")
+
+
 def test_further_parameters_can_be_declared():
     given = notebook(profile="smoke", seeds=3)
     assert chapter.start("x", given, parameters=("profile", "seeds")).profile == "smoke"
@@ -33,7 +37,7 @@ def test_further_parameters_can_be_declared():
 @pytest.mark.parametrize("profile", ["huge", "Laptop", "", None, 3])
 def test_an_unknown_profile_is_named_beside_the_valid_ones(profile):
     with pytest.raises(
-        ValueError, match=r"unknown profile .*; choose one of smoke, laptop, paper"
+        ValueError, match=r"unknown profile .*; choose one of smoke, laptop, gpu, paper"
     ):
         chapter.start("x", notebook(profile=profile))
 

@@ -241,6 +241,14 @@ def test_curves_show_every_weight_and_the_caption_line(runs):
     )
 
 
+def test_a_score_at_half_the_steps_has_a_panel_a_profile(runs):
+    more = runs.assign(profile="gpu", run_id=runs["run_id"] + "gpu", mig_exact=0.5)
+    both = pd.concat([runs.assign(profile="laptop"), more])
+    one, other = over_seeds.convergence(both, "mig_exact", "MIG", profile="laptop").axes
+    assert (one.get_title(), other.get_title()) == ("profile laptop", "profile gpu")
+    np.testing.assert_allclose(np.ravel(other.collections[0].get_offsets()), 0.5)
+
+
 def test_median_seed_is_the_one_in_the_middle(runs):
     line = tables.median_seed(tables.settled(runs), "vae", 1.0, "mig_exact")
     assert line["seed"] == 2

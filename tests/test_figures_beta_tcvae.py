@@ -88,10 +88,35 @@ def test_factor_vae_is_boxed_at_every_weight_at_equal_and_at_doubled_steps(runs)
         "FactorVAE, γ = 5, equal steps", "FactorVAE, γ = 5, doubled",
         "FactorVAE, γ = 20, equal steps", "FactorVAE, γ = 20, doubled",
     ]  # fmt: skip
-    axes = figures.mig_boxes(boxed, runs, profile="laptop").axes[0]
+    axes = figures.mig_boxes(
+        boxed, runs.assign(last=True), profile="laptop", weights=WEIGHTS
+    ).axes[0]
     points = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(points[0], [0.5, 0.6, 0.7])  # from below: γ = 20, doubled
     np.testing.assert_allclose(points[1], 0.0)
+
+
+def test_a_larger_profile_has_a_panel_of_its_own(runs):
+    runs = runs.assign(last=True, profile="laptop", step=100)
+    more = runs[runs["objective"] != "factor_vae"].assign(profile="gpu", dataset="large")
+    more["run_id"] += "gpu"
+    both = pd.concat([runs, more.assign(mig_exact=more["mig_exact"] + 1)])
+    laptop, gpu = (figure := figures.tradeoff(both, profile="laptop")).axes
+    assert (laptop.get_title(), gpu.get_title()) == ("profile laptop", "profile gpu")
+    for own, other in zip(laptop.lines, gpu.lines, strict=True):
+        np.testing.assert_allclose(own.get_ydata() + 1, other.get_ydata())
+    first, second = figure.get_supxlabel().split("\n")
+    assert first.startswith("profile laptop · toy (re-render) · 3 seeds · bars")
+    assert second.startswith("profile gpu · large (re-render) · 3 seeds · bars")
+
+    own = figures.methods(runs, runs.assign(mig_exact=0.0), WEIGHTS)
+    boxed = figures.mig_boxes(own, both, profile="laptop", weights=WEIGHTS)
+    above, below = boxed.axes
+    names = [label.get_text() for label in below.get_yticklabels()]
+    assert names == ["β-TCVAE, β = 6", "β-VAE, β = 4", "VAE"]  # FactorVAE has no runs there
+    assert len(above.get_yticklabels()) == 7
+    points = [line.get_xdata() for line in below.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(points[0], [1.26, 1.36, 1.46])
 
 
 def test_scores_without_learning_are_means_and_deviations():

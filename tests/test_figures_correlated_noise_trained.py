@@ -89,6 +89,22 @@ def test_means_and_seeds_are_drawn_over_the_correlation(trained):
     ]
 
 
+def test_a_larger_profile_has_a_row_of_its_own(trained):
+    trained["profile"] = "laptop"
+    more = trained[trained["objective"] == "vae"].assign(profile="gpu", mig_with_shape=0.5)
+    both = pd.concat([trained, more])
+    drawn = correlated_noise_trained.violins(both, profile="laptop")
+    assert [axes.get_title() for axes in drawn.axes] == [
+        "profile laptop: VAE", "FactorVAE, γ = 35", "profile gpu: VAE", "FactorVAE, γ = 35"
+    ]  # fmt: skip
+    seeds = [line.get_ydata() for line in drawn.axes[2].lines if len(line.get_ydata()) == 4]
+    assert np.unique(seeds) == [0.5]
+    laptop, gpu = correlated_noise_trained.over_sigma(both, profile="laptop").axes
+    assert (laptop.get_title(), gpu.get_title()) == ("profile laptop", "profile gpu")
+    (means,) = gpu.containers  # FactorVAE has no runs there
+    np.testing.assert_allclose(means[0].get_xydata()[:, 1], 0.5)
+
+
 def test_models_in_words_are_those_trained_nearby(trained):
     said = correlated_noise_trained.in_words(trained, 0.86)
     assert said == (

@@ -109,24 +109,79 @@ def test_the_best_run_is_the_one_of_the_highest_score(runs, tmp_path, monkeypatc
 
 
 def test_depth_and_width_name_runs_above_the_panel(runs):
-    by_split = {
-        name: figures.setting(runs, "laptop", "dsprites", "beta_tcvae_dlib", split)
-        for name, split in figures.SPLITS.items()
-    }
-    upper, lower = figures.depth_and_width(by_split, profile="laptop").axes
+    by_split = figures.by_split(runs, "laptop")
+    assert {name: len(table) for name, table in by_split.items()} == dict.fromkeys(
+        figures.SPLITS, N_SEEDS
+    )
+    upper, lower = figures.depth_and_width(runs, profile="laptop").axes
     names = [label.get_text().replace("\n", ", ") for label in lower.get_xticklabels()]
     assert names == list(figures.SPLITS)
     assert (upper.get_ylabel(), lower.get_ylabel()) == ("MIG (library)", "distortion, nats")
     assert not lower.texts
     far = by_split["depth 2, full width"].assign(distortion=lambda t: t["distortion"] + 500)
     far.loc[far.index[1:], "distortion"] = 103.0
-    by_split["depth 2, full width"] = far
-    _, lower = figures.depth_and_width(by_split, profile="laptop").axes
+    runs = pd.concat([runs[~runs["run_id"].isin(far["run_id"])], far])
+    _, lower = figures.depth_and_width(runs, profile="laptop").axes
     (arrow,) = lower.texts
     assert arrow.get_text() == "↑ 600"
     assert arrow.get_position()[0] == 4.2  # the fourth violin
-    together = pd.concat(by_split.values())["distortion"]
+    together = pd.concat(figures.by_split(runs, "laptop").values())["distortion"]
     assert lower.get_ylim() == (99.0, figures.upper_fence(together))
+
+
+def of_gpu(runs):
+    """Runs of the same settings under the profile gpu, with a score 1 higher."""
+    lines = []
+    for dataset, name in dlib_study.SIZES["gpu"].datasets.items():
+        for objective in figures.MODELS:
+            for split in figures.SPLITS.values():
+                at = "laptop", dataset, objective, split
+                ids = dlib_study.run("split_encoder", "gpu", dataset, objective, split=split)
+                for line in figures.setting(runs, *at).to_dict("records"):
+                    line |= {"run_id": ids.id(line["seed"]), "dataset": name}
+                    lines.append(line | {"profile": "gpu", "score": line["score"] + 1})
+    return pd.DataFrame(lines)
+
+
+def test_a_larger_profile_has_panels_of_its_own_by_the_same_function(runs):
+    runs["profile"] = "laptop"
+    alone = figures.violins(runs, "dsprites", profile="laptop")
+    both = pd.concat([runs, of_gpu(runs)])
+    drawn = figures.violins(both, "dsprites", profile="laptop")
+    assert [axes.get_title() for axes in drawn.axes] == [
+        "profile laptop: FactorVAE, γ = 35", "β-TCVAE, β = 6",
+        "profile gpu: FactorVAE, γ = 35", "β-TCVAE, β = 6",
+    ]  # fmt: skip
+    line = alone.get_supxlabel()
+    assert drawn.get_supxlabel() == "\n".join(
+        [
+            line,
+            line.replace("laptop", "gpu").replace("dsprites_rerender_grid", "dsprites_rerender"),
+        ]
+    )
+    for old, new, gpu in zip(alone.axes, drawn.axes[:2], drawn.axes[2:], strict=True):
+        for before, after, more in zip(old.lines, new.lines, gpu.lines, strict=True):
+            np.testing.assert_array_equal(before.get_xydata(), after.get_xydata())
+            np.testing.assert_allclose(before.get_ydata() + 1, more.get_ydata())
+    assert len(figures.scatter(both, "cars3d", profile="laptop").axes) == 4
+    width = figures.depth_and_width(both, profile="laptop")
+    assert [axes.get_title() for axes in width.axes[:2]] == ["profile laptop", "profile gpu"]
+
+
+def test_what_a_larger_profile_lacks_is_not_drawn(runs):
+    runs["profile"] = "laptop"
+    more = of_gpu(runs)
+    more = more[
+        (more["dataset"] == "dsprites_rerender") & (more["objective"] == "beta_tcvae_dlib")
+    ]
+    both = pd.concat([runs, more[more["run_id"] != more["run_id"].iloc[0]]])
+    assert len(figures.violins(both, "cars3d", profile="laptop").axes) == 2
+    drawn = figures.violins(both, "dsprites", profile="laptop")
+    assert not drawn.axes[2].lines
+    assert len(drawn.axes[3].lines) == 4  # the seeds and the medians of both encoders
+    missing = more["run_id"].iloc[:N_SEEDS]
+    some = pd.concat([runs, more[~more["run_id"].isin(missing)]])
+    assert len(figures.depth_and_width(some, profile="laptop").axes) == 2
 
 
 def test_narrow_encoders_have_about_the_vanilla_ones_parameters():

@@ -44,7 +44,9 @@ def test_every_name_has_a_line_that_says_something(home):
 def test_columns_are_aligned(home):
     _, found = lines()
     start = found.index("profiles") + 1
-    about = {line.index(PROFILES[line.split()[0]]) for line in found[start : start + 3]}
+    about = {
+        line.index(PROFILES[line.split()[0]]) for line in found[start : start + len(PROFILES)]
+    }
     assert len(about) == 1
 
 

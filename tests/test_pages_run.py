@@ -14,7 +14,7 @@ import speed
 import tables
 from origin import data_module, data_sets, modules, origin
 
-from disentangled import records
+from disentangled import records, store
 from disentangled.data import DATA_SETS
 
 HEADER = """---
@@ -59,6 +59,7 @@ def root(tmp_path):
         "src/disentangled/below.py": 'truth = 42\nTABLE = "numbers.csv"\n',
         "src/disentangled/apart.py": "unused = 1\n",
         "book/results/mine/laptop/a.json": "{}",
+        "book/results/mine/gpu/a.json": "{}",
         "book/results/mine/b.json": "{}",
     }.items():
         path = tmp_path / name
@@ -110,6 +111,7 @@ def test_a_pair_in_step_stays_so_after_a_clone(md, root):
         ("src/disentangled/statements/Q.csv", "01", "02", "code"),
         ("book/results/mine/laptop/a.json", "{}", '{"value": 1}', "rows"),
         ("book/results/mine/b.json", "{}", '{"value": 1}', "rows"),
+        ("book/results/mine/gpu/a.json", "{}", '{"value": 1}', "rows"),  # it stands beside
     ],
 )
 def test_what_makes_a_chapter_run_again(md, root, path, old, new, what):
@@ -359,7 +361,7 @@ def test_page_of_rows_lists_each_run_with_its_file():
             "run_id": "abc", "step": 6000, "elbo": -100.25, "mig": 0.125, "encoder": "net",
             "sigma": 0.0}  # fmt: skip
     runs = pd.DataFrame([line | {"seed": 1}, line | {"seed": 0, "run_id": "def"}])
-    head, _, first, second = tables.rows_table(runs, "exp").splitlines()
+    head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
     assert head == "| weight | data | seed | step | binned MIG | ELBO | run |"
     path = "results/exp/laptop/def.json"
     assert (
@@ -372,7 +374,7 @@ def test_page_of_rows_names_what_differs_between_runs():
     line = {"objective": "vae", "weight": 1.0, "dataset": "d", "source": "twin", "seed": 0,
             "run_id": "abc", "step": 100, "mig": 0.125, "encoder": "net"}  # fmt: skip
     runs = pd.DataFrame([line | {"sigma": 0.9}, line | {"sigma": 0.0, "dataset": "e"}])
-    head, _, first, second = tables.rows_table(runs, "exp").splitlines()
+    head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
     assert head == "| weight | data set | σ | data | seed | step | binned MIG | run |"
     assert first.startswith("| 1 | d | 0.9 | twin | 0 | 100 | 0.125 |")
     assert second.startswith("| 1 | e | 0.0 | twin | 0 |")
@@ -386,6 +388,35 @@ def test_evidence_leads_to_the_rows(tmp_path):
     ledger = pd.DataFrame([row])
     assert "p = 1; [rows](#rows-a-b)" in tables.ledger_rows(ledger, tmp_path)
     assert "p = 1; [rows](book/results/a_b/laptop) |" in tables.what_reproduces(ledger)
+
+
+def test_rows_of_larger_profiles_have_sections_of_their_own(tmp_path, monkeypatch):
+    line = dict.fromkeys(store.COLUMNS, "") | {
+        "objective": "vae", "weights": "{}", "noise": "independent", "dataset": "d",
+        "source": "twin", "encoder": "net", "seed": 0, "step": 100, "quantity": "mig",
+        "value": 0.125,
+    }  # fmt: skip
+    there = {name: pd.DataFrame([line | {"run_id": name, "profile": name}]) for name in
+             ("laptop", "gpu")}  # fmt: skip
+    monkeypatch.setattr(tables, "EXPERIMENTS", {"a_b": None})
+    none = pd.DataFrame(columns=store.COLUMNS)
+    monkeypatch.setattr(tables.sweeps, "rows", lambda _, profile: there.get(profile, none))
+    page = tables.rows_page()
+    first, second = page.index("(rows-a-b)=\n\n## a_b\n"), page.index("(rows-a-b-gpu)=")
+    assert first < second
+    assert "## a_b, profile gpu" in page
+    assert "(rows-a-b-gpu-vae)=" in page
+    assert "<results/a_b/gpu/gpu.json>" in page[second:]
+    assert "<_generated/rows_a_b_gpu.csv>" in page[second:]
+    assert "<_generated/rows_a_b.csv>" in page[:second]
+    (tmp_path / "_toc.yml").write_text("")
+    evidence = (
+        "q; rows in book/results/a_b/gpu; profile laptop: p; rows in book/results/a_b/laptop"
+    )
+    row = {"id": "C-fig2", "kind": "claim", "paper": "C", "statement": "s", "chapter": "",
+           "verdict": "reproduced", "evidence": evidence}  # fmt: skip
+    found = tables.ledger_rows(pd.DataFrame([row]), tmp_path)
+    assert "q; [rows](#rows-a-b-gpu); profile laptop: p; [rows](#rows-a-b)" in found
 
 
 def test_speed_is_read_from_the_published_bench(tmp_path):

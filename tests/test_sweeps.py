@@ -312,6 +312,9 @@ def test_cost_and_its_statement(home, monkeypatch):
     assert plans.flops("tiny", "smoke") == each * 250
     # the costliest first: what is left for the end is small
     assert [s.run.steps for s in sweeps.missing("tiny", "smoke")] == [150, 50]
+    with monkeypatch.context() as on_gpu:  # one process: the most wanted first
+        on_gpu.setattr(plans.machines, "default_device", lambda: torch.device("cuda"))
+        assert [s.run.steps for s in sweeps.missing("tiny", "smoke")] == [50, 150]
     monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 7200)
     assert "3 runs of 2 settings are missing" in sweeps.statement("tiny", "smoke")
     assert "about 2.0 hours on this" in sweeps.statement("tiny", "smoke")
@@ -429,7 +432,7 @@ def test_unknown_names_list_the_valid_ones(capsys):
     for ask in (sweeps.rows, sweeps.complete, plans.cost, plans.flops):
         with pytest.raises(ValueError, match="unknown experiment 'x'; choose one of beta_tcvae"):
             ask("x", "smoke")
-        with pytest.raises(ValueError, match="unknown profile 'x'; choose one of laptop, paper"):
+        with pytest.raises(ValueError, match="unknown profile 'x'; choose one of gpu, laptop, pa"):
             ask("beta_tcvae", "x")
     with pytest.raises(SystemExit):
         sweeps.main(["x", "smoke"])

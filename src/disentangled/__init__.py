@@ -46,6 +46,7 @@ Evidence
     comparisons    tests on rows: effect, interval, verdict
     records        what chapters found, one file a chapter
     claims         statements and claims, their checks and verdicts, the ledger
+    evidence       a chapter's claims on the rows of larger profiles than its own
 
 Pages
 

@@ -10,7 +10,7 @@ import pandas as pd
 from disentangled.claims import Chapter
 from disentangled.figures import style
 
-PROFILES = ("smoke", "laptop", "paper")
+PROFILES = ("smoke", "laptop", "gpu", "paper")
 
 _SHELL = {"In", "Out", "exit", "quit", "open"}
 _VALUES = (str, int, float, bool, list, tuple, dict, type(None))

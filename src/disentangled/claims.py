@@ -13,18 +13,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from disentangled import records
 from disentangled.comparisons import (
-    Comparison,
+    OnRows,
+    Tests,
     compare,
     compare_medians,
+    decided,
     holm,
     resample,
-    verdicts,
 )
 from disentangled.records import VERDICTS, Record
 
@@ -32,6 +34,7 @@ __all__ = [
     "VERDICTS",
     "Chapter",
     "CheckError",
+    "OnRows",
     "by_reading",
     "check",
     "compare",
@@ -45,6 +48,7 @@ __all__ = [
 ]
 
 Residual = Callable[[Any], Any]
+NO_OTHERS: Mapping[str, OnRows] = MappingProxyType({})
 
 
 class CheckError(AssertionError):
@@ -157,15 +161,17 @@ def not_checkable(id: str, *, page: Chapter, why: str) -> Record:
 
 
 def empirical(
-    tests: Mapping[str, Callable[[], Comparison]],
+    tests: Tests,
     *,
     page: Chapter,
     rows: str,
     on: Mapping[str, str],
+    larger: Mapping[str, OnRows] = NO_OTHERS,
 ) -> list[Record]:
     """Decide all empirical claims of a chapter from its rows, together, and record them.
 
-    Holm's correction runs over the claims given, so a chapter calls this once.
+    Holm's correction runs over the claims given, so a chapter calls this once. Larger profiles
+    have a correction each; where the rows of one are whole, its verdict is that of the ledger.
 
     Args:
         tests: for each claim's id, what computes its `Comparison`; under the smoke profile none
@@ -174,29 +180,46 @@ def empirical(
         rows: where the rows lie that the tests read, relative to the checkout.
         on: for each claim's id the data set and its source, as captions name them; a claim about
             a real data set may have been tested on what stands in for it.
+        larger: the same claims on the rows of larger profiles (see `evidence.larger`), from
+            small to large; they may have claims of their own.
+
+    Returns: the records of `tests`, each with the verdict under the page's profile.
     """
-    for name in tests:
+    for name in {**tests, **{name: None for more in larger.values() for name in more.tests}}:
         _declared(name, page, "")
-    facts: dict[str, dict[str, Any]] = {
-        name: {"how": "rows", "rows": rows, "on": on[name]} for name in tests
-    }
-    decided = dict.fromkeys(tests, "not run")
-    if page.profile != "smoke":
-        results = {name: test() for name, test in tests.items()}
-        decided = verdicts(results)
-        adjusted = holm([result.p_value for result in results.values()])
-        for (name, result), p_value in zip(results.items(), adjusted, strict=True):
-            numbers = {**result._asdict(), "holm": float(p_value)}
-            facts[name] |= {key: records.tidy(value) for key, value in numbers.items()}
-    found = [Record(name, decided[name], facts[name]) for name in tests]
-    return [records.write(page.name, page.profile, record) for record in found]
+    ready = () if page.profile == "smoke" else tuple(tests)
+    own = _facts(OnRows(tests, rows, on, ready, tests))
+    beside = {profile: _facts(more) for profile, more in larger.items()}
+    for name in [name for more in larger.values() for name in more.ready]:
+        own.setdefault(name, {"verdict": "not run"})  # the page's own nets do not ask it
+    found = {}
+    for name, facts in own.items():
+        others = {
+            profile: {"whole": name in larger[profile].whole, **of_it[name]}
+            for profile, of_it in beside.items()
+            if name in larger[profile].ready
+        }
+        kept = {"how": "rows", **facts} | ({"larger": others} if others else {})
+        record = Record(name, kept.pop("verdict"), kept)
+        found[name] = records.write(page.name, page.profile, record)
+    return [found[name] for name in tests]
+
+
+def _facts(of: OnRows) -> dict[str, dict[str, Any]]:
+    """Verdict and facts of every claim on the rows of one profile, as records keep them."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, (verdict, numbers) in decided(of).items():
+        found[name] = {"verdict": verdict, "rows": of.rows, "on": of.on[name]}
+        found[name] |= {key: records.tidy(value) for key, value in numbers.items()}
+    return found
 
 
 def ledger() -> pd.DataFrame:
     """Every statement and claim with what the published chapters found, in the papers' order.
 
     Each chapter's records are those of the profile under which it is published
-    (`records.published`); a run under another profile changes nothing here.
+    (`records.published`); a run under another profile changes nothing here. The verdict of a claim
+    is that of the largest profile whose runs it reads are all there.
 
     Columns: id kind paper statement verdict evidence chapter. A statement that no chapter has
     checked yet has the verdict "not checked", a claim without rows "not run". The evidence of

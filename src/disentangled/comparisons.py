@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,30 @@ class Comparison(NamedTuple):
     n_seeds: int
     p_value: float
     p_against: float
+
+
+Tests = Mapping[str, Callable[[], Comparison]]
+"""What tests each claim, by its id."""
+
+UNTESTED = Comparison(math.nan, math.nan, math.nan, 0, p_value=1.0, p_against=1.0)
+"""Stands for a claim that lacks rows, so that Holm's correction counts it from the beginning."""
+
+
+class OnRows(NamedTuple):
+    """The claims of a chapter on the rows of one profile.
+
+    tests: for each claim's id, what computes its `Comparison`.
+    rows: where the rows lie that the tests read, relative to the checkout.
+    on: for each claim's id the data set and its source, as captions name them.
+    ready: ids of the claims that can be tested on the rows that are there.
+    whole: ids of those of which no declared run is missing.
+    """
+
+    tests: Tests
+    rows: str
+    on: Mapping[str, str]
+    ready: Collection[str]
+    whole: Collection[str]
 
 
 def compare(
@@ -170,6 +195,22 @@ def verdicts(comparisons: Mapping[str, Comparison]) -> dict[str, str]:
     return {
         name: "reproduced" if p < LEVEL else "not reproduced" if q < LEVEL else "inconclusive"
         for name, p, q in zip(comparisons, for_it, against, strict=True)
+    }
+
+
+def decided(of: OnRows) -> dict[str, tuple[str, dict[str, float | int]]]:
+    """Verdict of every claim on the rows of one profile, and the numbers behind it.
+
+    A claim that is not ready is "not run", without numbers; the correction counts it.
+    """
+    results = {n: test() if n in of.ready else UNTESTED for n, test in of.tests.items()}
+    found = verdicts(results)
+    adjusted = holm([result.p_value for result in results.values()])
+    return {
+        name: (found[name], {**result._asdict(), "holm": float(p_value)})
+        if name in of.ready
+        else ("not run", {})
+        for (name, result), p_value in zip(results.items(), adjusted, strict=True)
     }
 
 

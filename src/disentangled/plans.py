@@ -22,13 +22,18 @@ class Cost(NamedTuple):
 
 
 def missing(experiment: str, profile: str) -> list[Setting]:
-    """What is declared and has no whole row file, the costliest settings first."""
+    """What is declared and has no whole row file.
+
+    On a GPU as it is declared, the most wanted first, since one process takes it in turn. On a CPU
+    the costliest first, so that processes end at about the same time.
+    """
     left = []
     for setting in settings(experiment, profile):
         seeds = [s for s in setting.seeds if not store.intact(models.row_path(setting.run, s))]
         if seeds:
             left.append(setting._replace(seeds=tuple(seeds)))
-    return sorted(left, key=lambda s: -_flops(s))
+    in_turn = machines.default_device().type == "cuda"
+    return left if in_turn else sorted(left, key=lambda s: -_flops(s))
 
 
 def _shape(run: Run) -> tuple[int, int, int]:

@@ -57,6 +57,28 @@ class Record:
         """The facts as one line of text."""
         return _EVIDENCE[self.facts["how"]](self.facts)
 
+    def beside_larger(self, profile: str) -> tuple[str, str]:
+        """Verdict and evidence of a claim from the rows of its profile and of larger ones.
+
+        The largest profile of which no run is missing leads; those that lack runs come last, and
+        without a verdict.
+        """
+        whole = {profile: {**self.facts, "verdict": self.verdict}}
+        part = {}
+        for name, facts in self.facts.get("larger", {}).items():
+            if facts["whole"]:
+                whole = {name: facts} | whole
+            else:
+                part[name] = facts
+        if len(whole) + len(part) == 1:
+            return self.verdict, f"profile {profile}, {self.evidence}" if self.evidence else ""
+        lines = [
+            f"profile {name}: " + ", ".join(filter(None, [facts["verdict"], _of_rows(facts)]))
+            for name, facts in whole.items()
+        ]
+        lines += [f"profile {n}, runs are missing: {_of_rows(facts)}" for n, facts in part.items()]
+        return next(iter(whole.values()))["verdict"], "; ".join(lines)
+
     def __repr__(self) -> str:
         return f"{self.id} {VERDICTS.get(self.verdict, self.verdict)}\n{self.evidence}"
 
@@ -139,7 +161,7 @@ def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """The declared rows with the verdict and the evidence that chapters recorded.
 
     A statement without a record has the verdict "not checked", a claim "not run". The evidence of
-    an empirical claim begins with the profile of its rows.
+    an empirical claim begins with the profile of its rows (see `Record.beside_larger`).
 
     Args: recorded: chapters, each with the profile under which it ran.
 
@@ -163,11 +185,9 @@ def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
                     f" statements/{name.partition('-')[0]}.csv declares it {declared[row]};"
                     f" run the chapter {chapter} again"
                 )
-            by_rows = record.facts["how"] == "rows" and record.evidence
-            rows.loc[row, "verdict"] = record.verdict
-            rows.loc[row, "evidence"] = (
-                f"profile {profile}, {record.evidence}" if by_rows else record.evidence
-            )
+            by_rows = record.facts["how"] == "rows"
+            told = record.beside_larger(profile) if by_rows else (record.verdict, record.evidence)
+            rows.loc[row, "verdict"], rows.loc[row, "evidence"] = told
     return rows
 
 
@@ -177,7 +197,9 @@ def _read(path: Path) -> dict[str, Record]:
         found = {
             name: Record(name, entry.pop("verdict"), entry) for name, entry in entries.items()
         }
-        _ = [record.evidence for record in found.values()]
+        _ = [
+            (record.evidence, record.beside_larger(path.parent.name)) for record in found.values()
+        ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is damaged ({error!r}); delete it and run the chapter {path.stem} again"

@@ -24,14 +24,17 @@ from disentangled import data as datasets
 from disentangled import hardware as machines
 from disentangled import models, rescoring, store
 from disentangled.data import FactorData
-from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, settings
+from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, larger, settings
 from disentangled.hardware import Hardware
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, terminal
 from disentangled.scoring import SCORES
 from disentangled.workers import train
 
-__all__ = ["complete", "flops", "missing", "rescore", "rows", "statement", "untaken", "work"]
+__all__ = [
+    "complete", "flops", "missing", "rescore", "rows", "rows_and_larger", "statement", "untaken",
+    "work",
+]  # fmt: skip
 
 POLL = 2.0  # seconds between looks at runs that another process has claimed
 
@@ -49,6 +52,19 @@ def rows(experiment: str, profile: str) -> pd.DataFrame:
     current = {name: score.version for name, score in SCORES.items()}
     found = store.rows(experiment, profile, current)
     return found[found["run_id"].isin(declared)].reset_index(drop=True)
+
+
+def rows_and_larger(experiment: str, profile: str) -> pd.DataFrame:
+    """The rows under a profile, and those of all larger ones that have any; reads only.
+
+    The column profile tells them apart.
+
+    Raises:
+        ValueError: an unknown experiment or profile.
+    """
+    found = [rows(experiment, name) for name in (profile, *larger(profile))]
+    some = [table for table in found if len(table)]
+    return pd.concat(some, ignore_index=True) if some else found[0]
 
 
 def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) -> pd.DataFrame:

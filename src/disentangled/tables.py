@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from disentangled.experiments import PROFILES
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import known
 
@@ -25,6 +26,7 @@ AT_ONE = {"beta": "vae"}
 
 SETTING = [
     "objective", "weight", "encoder", "sigma", "dataset", "source", "seed", "run_id", "step",
+    "profile",
 ]  # fmt: skip
 
 KIND = ["quantity", "estimator", "code", "factors"]
@@ -221,6 +223,15 @@ def median_seed(runs: pd.DataFrame, objective: str, weight: float, column: str) 
     """The run of a setting whose score is the median (the upper one of an even number)."""
     chosen = _setting(runs, objective, weight)
     return chosen.sort_values(column).iloc[len(chosen) // 2]
+
+
+def by_profile(runs: pd.DataFrame, profile: str) -> dict[str, pd.DataFrame]:
+    """The runs of each profile, those of the page's first; all of them if there is no other."""
+    names = [n for n in dict.fromkeys(runs["profile"]) if n] if "profile" in runs else []
+    if len(names) < 2:
+        return {profile: runs}
+    names.sort(key=lambda name: (name != profile, list(PROFILES).index(name)))
+    return {name: runs[runs["profile"] == name] for name in names}
 
 
 def source(runs: pd.DataFrame) -> str:

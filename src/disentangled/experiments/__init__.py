@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from disentangled.experiments import beta_tcvae, correlated_noise, split_encoder
-from disentangled.experiments.setting import PROFILES, Setting, checked
-from disentangled.runs import known
+from disentangled.experiments.setting import PROFILES, Setting, checked, larger
+from disentangled.runs import Run, known
 
 EXPERIMENTS: dict[str, Callable[[str], list[Setting]]] = {
     "beta_tcvae": beta_tcvae.settings,
@@ -14,9 +14,16 @@ EXPERIMENTS: dict[str, Callable[[str], list[Setting]]] = {
     "split_encoder": split_encoder.settings,
 }
 
+READ: dict[str, Callable[[str, Run], bool]] = {
+    "beta_tcvae": beta_tcvae.reads,
+    "correlated_noise": correlated_noise.reads,
+    "split_encoder": split_encoder.reads,
+}
+"""Whether the test of a claim reads a setting's runs, by experiment: (claim's id, run)."""
+
 
 def settings(experiment: str, profile: str) -> list[Setting]:
-    """All settings of an experiment under a profile.
+    """All settings of an experiment under a profile, the most wanted first.
 
     Raises:
         ValueError: an unknown experiment, profile or score; the message lists the valid ones.
@@ -26,4 +33,4 @@ def settings(experiment: str, profile: str) -> list[Setting]:
     return [checked(setting) for setting in EXPERIMENTS[experiment](profile)]
 
 
-__all__ = ["EXPERIMENTS", "PROFILES", "Setting", "settings"]
+__all__ = ["EXPERIMENTS", "PROFILES", "READ", "Setting", "larger", "settings"]

@@ -11,8 +11,20 @@ from disentangled.scoring import PICTURES, SCORES
 PROFILES: dict[str, str] = {
     "smoke": "minutes for the whole book; shows that it runs, not what is true",
     "laptop": "published here: two cores, no downloads",
+    "gpu": "the papers' nets on stand-ins at full size, no downloads, one GPU",
     "paper": "the paper's sizes on the real data, one GPU or many",
 }
+"""The profiles from small to large, each in a line."""
+
+
+def larger(profile: str) -> list[str]:
+    """The profiles above this one, the next one first; none above `smoke`, which shows no truth.
+
+    What they found stands beside the page's own, and leads where it is whole (see `evidence`).
+    """
+    known("profile", profile, PROFILES)
+    names = list(PROFILES)
+    return [] if profile == "smoke" else names[names.index(profile) + 1 :]
 
 
 class Setting(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from disentangled.experiments import dlib_study
 from disentangled.experiments.setting import Setting
+from disentangled.runs import Run
 
 VANILLA = ""
 
@@ -21,6 +22,22 @@ OTHERS = ("_split_1_narrow", "_split_2", "_split_2_narrow")
 dSprites with β-TCVAE."""
 
 OBJECTIVES = ("factor_vae_dlib", "beta_tcvae_dlib")
+
+FIGURES = {"3": "dsprites", "5": "smallnorb", "7": "cars3d"}
+"""The data set of the paper's figure on MIG; the next figure is on the same one's distortion."""
+
+
+def reads(claim: str, run: Run) -> bool:
+    """Whether the test of a claim, by its id, reads runs of this setting."""
+    sizes = dlib_study.SIZES[run.profile]
+    figure, _, about = claim.removeprefix("A-fig").partition("-")
+    on = sizes.datasets[FIGURES.get(figure) or FIGURES[str(int(figure) - 1)]]
+    split = run.net.removeprefix(sizes.net)
+    if about == "baseline":  # against dSprites'
+        return split == VANILLA and run.dataset in (on, sizes.datasets["dsprites"])
+    objectives = {"factor-vae": OBJECTIVES[:1], "tcvae": OBJECTIVES[1:], "correlation": OBJECTIVES}
+    of_it = objectives[about.removesuffix("-best")]
+    return run.dataset == on and run.objective in of_it and split in (VANILLA, SPLIT)
 
 
 def settings(profile: str) -> list[Setting]:

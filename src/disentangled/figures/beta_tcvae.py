@@ -107,16 +107,32 @@ def methods(runs: pd.DataFrame, halfway: pd.DataFrame, weights: Mapping[str, flo
     return found
 
 
-def mig_boxes(of: Methods, runs: pd.DataFrame, *, profile: str) -> Figure:
-    """MIG over seeds, a box a method (Chen et al. 2018, Figure 3); runs: for the caption line."""
-    groups = {
-        name: (
-            tables.seeds(table, objective, weight, "mig_exact"),
-            over_seeds.METHODS[objective][1],
-        )
-        for name, (objective, weight, table) in of.items()
+def mig_boxes(
+    of: Methods, runs: pd.DataFrame, *, profile: str, weights: Mapping[str, float]
+) -> Figure:
+    """MIG over seeds, a box a method (Chen et al. 2018, Figure 3), a panel a profile.
+
+    Args:
+        of: the methods of the page's profile.
+        runs: of all profiles, at all steps.
+        weights: as in `methods`, of the larger profiles.
+    """
+
+    def groups(of: Methods) -> over_seeds.Groups:
+        values = {
+            name: (tables.seeds(table, objective, weight, "mig_exact"), objective)
+            for name, (objective, weight, table) in of.items()
+        }
+        colours = over_seeds.METHODS
+        return {name: (v, colours[of_it][1]) for name, (v, of_it) in values.items() if len(v)}
+
+    larger = {
+        name: groups(methods(tables.settled(table), table[~table["last"]], weights))
+        for name, table in tables.by_profile(runs, profile).items()
+        if name != profile
     }
-    return over_seeds.boxes(groups, "MIG (Chen et al.)", runs, profile=profile)
+    label, last = "MIG (Chen et al.)", tables.settled(runs)
+    return over_seeds.boxes(groups(of), label, last, profile=profile, larger=larger)
 
 
 def without_learning(untrained: pd.DataFrame, pca: Mapping[str, float]) -> pd.DataFrame:

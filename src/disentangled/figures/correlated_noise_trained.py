@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from disentangled import tables
 from disentangled.comparisons import compare_medians
 from disentangled.experiments import dlib_study
-from disentangled.figures import over_seeds, style
+from disentangled.figures import over_seeds
 from disentangled.figures.style import COLOURS
 from disentangled.tables import Floats
 
@@ -42,26 +42,29 @@ def training_numbers(sizes: dlib_study.Profile, n_images: int) -> dict[str, Any]
 
 def violins(trained: pd.DataFrame, *, profile: str) -> Figure:
     """MIG of the trained models with independent noise and with a correlation of 0.9."""
-    figure, panels = plt.subplots(1, 2, figsize=(6.8, 3.1), sharey=True)
-    for axes, (objective, title) in zip(panels, TRAINED.items(), strict=True):
-        groups = {
-            f"σ = {sigma:g}": (scores(trained, objective, sigma), COLOURS[shade])
-            for sigma, shade in ((0.0, "blue"), (0.9, "vermilion"))
-        }
-        over_seeds.violins(groups, "MIG (library, all factors)", axes)
-        axes.set_title(title)
-    panels[1].set_ylabel("")
-    bars, seeds = "violins: density, median, quartiles, adjacent values", tables.n_seeds(trained)
-    return style.finish(figure, profile, tables.source(trained), seeds=seeds, bars=bars)
+
+    def draw(row: Sequence[Axes], of_it: pd.DataFrame, _: str) -> None:
+        for axes, (objective, title) in zip(row, TRAINED.items(), strict=True):
+            groups = {
+                f"σ = {sigma:g}": (scores(of_it, objective, sigma), COLOURS[shade])
+                for sigma, shade in ((0.0, "blue"), (0.9, "vermilion"))
+            }
+            over_seeds.violins(groups, "MIG (library, all factors)", axes)
+            axes.set_title(title)
+        row[1].set_ylabel("")
+
+    bars = "violins: density, median, quartiles, adjacent values"
+    return over_seeds.panels(trained, profile, draw, (6.8, 3.1), bars=bars, columns=2)
 
 
 def over_sigma(trained: pd.DataFrame, *, profile: str) -> Figure:
     """MIG of the trained models over the correlation of their noise."""
-    figure, axes = plt.subplots(figsize=(6.4, 3.4))
-    draw_over_sigma(axes, trained)
-    axes.set_ylabel("MIG (library, all factors)")
-    seeds = tables.n_seeds(trained)
-    return style.finish(figure, profile, tables.source(trained), seeds=seeds, bars=over_seeds.BARS)
+
+    def draw(row: Sequence[Axes], of_it: pd.DataFrame, _: str) -> None:
+        draw_over_sigma(row[0], of_it)
+        row[0].set_ylabel("MIG (library, all factors)")
+
+    return over_seeds.panels(trained, profile, draw, (6.4, 3.4), bars=over_seeds.BARS)
 
 
 def draw_over_sigma(axes: Axes, trained: pd.DataFrame, sigma: float | None = None) -> None:
@@ -69,6 +72,8 @@ def draw_over_sigma(axes: Axes, trained: pd.DataFrame, sigma: float | None = Non
     looks = (("blue", -0.008), ("vermilion", 0.008))  # side by side, not on top of each other
     for (objective, title), (shade, aside) in zip(TRAINED.items(), looks, strict=True):
         sigmas = sorted(trained.loc[trained["objective"] == objective, "sigma"].unique())
+        if not sigmas:
+            continue
         values = [scores(trained, objective, one) for one in sigmas]
         places, colour = [one + aside for one in sigmas], COLOURS[shade]
         for place, points in zip(places, values, strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,10 +13,21 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from disentangled.figures.style import COLOURS, finish
-from disentangled.tables import Floats, interval, n_seeds, rank, seeds, source, weights_of
+from disentangled.figures.style import COLOURS, caption, finish
+from disentangled.tables import (
+    Floats,
+    by_profile,
+    interval,
+    n_seeds,
+    rank,
+    seeds,
+    source,
+    weights_of,
+)
 
 BARS = "bars: 90 % interval of the mean (Student)"
+POINTS = "a point is a run, no bars"
+RUN_BY_RUN = (4.6, 4.2)
 
 
 class Methods(dict[str, tuple[str, str]]):
@@ -39,6 +51,44 @@ METHODS = Methods(
 """Label and colour of each objective, the same in every figure."""
 
 
+def panels(
+    runs: pd.DataFrame,
+    profile: str,
+    draw: Callable[[Sequence[Axes], pd.DataFrame, str], None],
+    size: tuple[float, float],
+    *,
+    bars: str,
+    columns: int = 1,
+) -> Figure:
+    """A row of panels a profile that has runs, the page's first, and their lines of the caption.
+
+    draw: draws a row, from its axes, the profile's runs and its name.
+    size: of a row in inches.
+    """
+    of, (width, height) = by_profile(runs, profile), size
+    figure, rows = plt.subplots(
+        len(of), columns, figsize=(width, height * len(of)), sharey="row", squeeze=False
+    )
+    for row, (name, table) in zip(rows, of.items(), strict=True):
+        draw(row, table, name)
+        if len(of) > 1:
+            name_row(row[0], name)
+    return finish_rows(figure, of, bars=bars)
+
+
+def name_row(axes: Axes, profile: str) -> None:
+    """Begin the title of a row's first panel with the profile."""
+    title = axes.get_title(loc=plt.rcParams["axes.titlelocation"])
+    axes.set_title(": ".join(filter(None, [f"profile {profile}", title])))
+
+
+def finish_rows(figure: Figure, of: Mapping[str, pd.DataFrame], *, bars: str) -> Figure:
+    """Put a caption line a profile under a figure; of: the runs by profile, the page's first."""
+    (profile, runs), *others = of.items()
+    lines = [caption(n, source(t), seeds=n_seeds(t), bars=bars) for n, t in others]
+    return finish(figure, profile, source(runs), seeds=n_seeds(runs), bars=bars, further=lines)
+
+
 def curves(
     runs: pd.DataFrame,
     x: str,
@@ -49,10 +99,21 @@ def curves(
     objectives: Sequence[str] = ("beta_vae", "beta_tcvae"),
 ) -> Figure:
     """Averages over seeds of x and y along β, with intervals both ways (Figures 2 and 4)."""
-    figure, axes = plt.subplots(figsize=(6.6, 3.9))
+
+    def draw(row: Sequence[Axes], of_it: pd.DataFrame, _: str) -> None:
+        draw_curves(row[0], of_it, x, y, objectives)
+        row[0].set(xlabel=labels[0], ylabel=labels[1])
+        row[0].legend(title="number: β")
+
+    return panels(runs, profile, draw, (6.6, 3.9), bars=BARS)
+
+
+def draw_curves(axes: Axes, runs: pd.DataFrame, x: str, y: str, objectives: Sequence[str]) -> None:
+    """The curves of objectives that have runs."""
     for objective in objectives:
         label, colour = METHODS[objective]
-        betas = weights_of(runs, objective)
+        if not (betas := weights_of(runs, objective)):
+            continue
         points = [seeds(runs, objective, beta, x, y) for beta in betas]
         middle = np.array([p.mean(0) for p in points])
         half = np.array([[interval(p[:, 0]), interval(p[:, 1])] for p in points])
@@ -68,16 +129,41 @@ def curves(
                 f"{beta:g}", place, xytext=(5, 5), textcoords="offset points", fontsize=8,
                 color=colour,
             )  # fmt: skip
-    axes.set(xlabel=labels[0], ylabel=labels[1])
-    axes.legend(title="number: β")
-    return finish(figure, profile, source(runs), seeds=n_seeds(runs), bars=BARS)
+
+
+Groups = Mapping[str, tuple[Floats, str]]
+"""Name -> values over the seeds (S,), colour."""
+
+NO_OTHERS: Mapping[str, Groups] = MappingProxyType({})
 
 
 def boxes(
-    groups: Mapping[str, tuple[Floats, str]], label: str, runs: pd.DataFrame, *, profile: str
+    groups: Groups,
+    label: str,
+    runs: pd.DataFrame,
+    *,
+    profile: str,
+    larger: Mapping[str, Groups] = NO_OTHERS,
 ) -> Figure:
-    """Quartiles over seeds with every seed as a point: name -> values (S,), colour (Figure 3)."""
-    figure, axes = plt.subplots(figsize=(7.6, 0.42 * len(groups) + 1.2))
+    """Quartiles over seeds with every seed as a point (Figure 3).
+
+    larger: the groups of larger profiles, a panel each; their runs are among `runs`.
+    """
+    of = {profile: groups, **larger}
+    heights = [0.42 * len(of_it) + 1.2 for of_it in of.values()]
+    figure, rows = plt.subplots(
+        len(of), figsize=(7.6, sum(heights)), squeeze=False, height_ratios=heights
+    )
+    for (axes,), (name, of_it) in zip(rows, of.items(), strict=True):
+        draw_boxes(axes, of_it, label)
+        if larger:
+            name_row(axes, name)
+    bars = "boxes: quartiles, points: seeds"
+    return finish_rows(figure, by_profile(runs, profile), bars=bars)
+
+
+def draw_boxes(axes: Axes, groups: Groups, label: str) -> None:
+    """Boxes from top to bottom, every seed as a point."""
     names = list(groups)[::-1]
     values = [groups[name][0] for name in names]
     drawn = axes.boxplot(
@@ -91,18 +177,16 @@ def boxes(
     axes.set_yticks(range(1, len(names) + 1), names)
     axes.set_xlabel(label)
     axes.set_xlim(left=0)
-    return finish(
-        figure, profile, source(runs), seeds=n_seeds(runs), bars="boxes: quartiles, points: seeds"
-    )
 
 
-def violins(groups: Mapping[str, tuple[Floats, str]], label: str, axes: Axes) -> None:
+def violins(groups: Groups, label: str, axes: Axes) -> None:
     """Violins as in Yang et al. 2020: density, median, quartiles (thick), adjacent values (thin).
 
-    groups: name -> values (S,), colour. The density has Gaussian kernels of Scott's width and ends
+    Groups without values are left out. The density has Gaussian kernels of Scott's width and ends
     at the extremes; adjacent values are the last within 1.5 interquartile ranges of the
     quartiles. Every seed is drawn beside the middle.
     """
+    groups = {name: group for name, group in groups.items() if len(group[0])}
     for place, (values, colour) in enumerate(groups.values(), start=1):
         if np.ptp(values) > 0:  # kernels need a spread
             density = stats.gaussian_kde(values)
@@ -123,10 +207,14 @@ def violins(groups: Mapping[str, tuple[Floats, str]], label: str, axes: Axes) ->
 def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) -> Figure:
     """A score at the milestone against the same run's score at its end, seed by seed."""
     finished = runs[runs.groupby("run_id")["step"].transform("nunique") > 1]
-    early = finished[~finished["last"]].set_index("run_id")[column]
-    late = finished[finished["last"]].set_index("run_id").loc[early.index]
     labels = (f"{label} at half the steps", f"{label} at the end")
-    return _run_by_run(late, early, column, labels, profile)
+
+    def draw(row: Sequence[Axes], of_it: pd.DataFrame, _: str) -> None:
+        early = of_it[~of_it["last"]].set_index("run_id")[column]
+        late = of_it[of_it["last"]].set_index("run_id").loc[early.index]
+        _run_by_run(row[0], late, early, column, labels)
+
+    return panels(finished, profile, draw, RUN_BY_RUN, bars=POINTS)
 
 
 def redrawn(
@@ -139,14 +227,15 @@ def redrawn(
     """
     again = runs[runs["run_id"].isin(before)].set_index("run_id")
     labels = (f"{label} in the earlier draw", f"{label} now")
-    return _run_by_run(again, again.index.map(before), column, labels, profile)
+    figure, axes = plt.subplots(figsize=RUN_BY_RUN)
+    _run_by_run(axes, again, again.index.map(before), column, labels)
+    return finish(figure, profile, source(again), seeds=n_seeds(again), bars=POINTS)
 
 
 def _run_by_run(
-    runs: pd.DataFrame, x: ArrayLike, column: str, labels: tuple[str, str], profile: str
-) -> Figure:
+    axes: Axes, runs: pd.DataFrame, x: ArrayLike, column: str, labels: tuple[str, str]
+) -> None:
     """A point a run, its column against x, with the diagonal."""
-    figure, axes = plt.subplots(figsize=(4.6, 4.2))
     x = np.asarray(x, dtype=np.float64)
     for objective in sorted(runs["objective"].unique(), key=rank):
         of_it = (runs["objective"] == objective).to_numpy()
@@ -159,6 +248,3 @@ def _run_by_run(
     axes.plot(ends, ends, color=COLOURS["grey"], lw=0.8, zorder=0)
     axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.legend(fontsize=8)
-    return finish(
-        figure, profile, source(runs), seeds=n_seeds(runs), bars="a point is a run, no bars"
-    )

@@ -19,7 +19,7 @@ from disentangled import nets, tables
 from disentangled.experiments import dlib_study
 from disentangled.experiments.split_encoder import OTHERS, SPLIT, VANILLA
 from disentangled.figures import over_seeds, portraits
-from disentangled.figures.style import COLOURS, finish
+from disentangled.figures.style import COLOURS
 from disentangled.records import Record
 
 DATASETS = ("dsprites", "smallnorb", "cars3d")
@@ -59,6 +59,9 @@ CHANGES = {
 
 SCORE = "MIG (library, all factors)"
 
+PAIR = (6.8, 3.1)
+"""Inches of two panels side by side."""
+
 VIOLINS = "violins: density, median, quartiles, adjacent values"
 
 
@@ -82,16 +85,19 @@ def on_dataset(runs: pd.DataFrame, profile: str, dataset: str) -> pd.DataFrame:
 
 def violins(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
     """MIG over seeds, a panel an objective (Yang et al. 2020, Figures 3, 5 and 7)."""
-    figure, panels = plt.subplots(1, 2, figsize=(6.8, 3.1), sharey=True)
-    for axes, (objective, title) in zip(panels, MODELS.items(), strict=True):
-        groups = {}
-        for name, split in ENCODERS.items():
-            table = setting(runs, profile, dataset, objective, split)
-            groups[name] = (table["score"].to_numpy(), LOOKS[name][0])
-        over_seeds.violins(groups, SCORE, axes)
-        axes.set_title(title)
-    panels[1].set_ylabel("")
-    return _finish(figure, on_dataset(runs, profile, dataset), VIOLINS, profile)
+
+    def draw(row: Sequence[Axes], of_it: pd.DataFrame, at: str) -> None:
+        for axes, (objective, title) in zip(row, MODELS.items(), strict=True):
+            groups = {}
+            for name, split in ENCODERS.items():
+                table = setting(of_it, at, dataset, objective, split)
+                groups[name] = (table["score"].to_numpy(), LOOKS[name][0])
+            over_seeds.violins(groups, SCORE, axes)
+            axes.set_title(title)
+        row[1].set_ylabel("")
+
+    shown = _of_profiles(runs, profile, dataset)
+    return over_seeds.panels(shown, profile, draw, PAIR, bars=VIOLINS, columns=2)
 
 
 def scatter(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
@@ -99,20 +105,23 @@ def scatter(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
 
     A run beyond `upper_fence` is drawn hollow at the fence, with its distortion in words.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(6.8, 3.1), sharey=True)
-    for axes, (objective, title) in zip(panels, MODELS.items(), strict=True):
-        pair = {
-            name: setting(runs, profile, dataset, objective, split)
-            for name, split in ENCODERS.items()
-        }
-        edge = upper_fence(pd.concat(pair.values())["distortion"])
-        for name, table in pair.items():
-            _points(axes, table, edge, name)
-        axes.set(title=title, xlabel="distortion, nats an image")
-    panels[0].set_ylabel(SCORE)
-    panels[1].legend()
+
+    def draw(row: Sequence[Axes], of_it: pd.DataFrame, at: str) -> None:
+        for axes, (objective, title) in zip(row, MODELS.items(), strict=True):
+            pair = {
+                name: setting(of_it, at, dataset, objective, split)
+                for name, split in ENCODERS.items()
+            }
+            edge = upper_fence(pd.concat(pair.values())["distortion"])
+            for name, table in pair.items():
+                _points(axes, table, edge, name)
+            axes.set(title=title, xlabel="distortion, nats an image")
+        row[0].set_ylabel(SCORE)
+        row[1].legend()
+
+    shown = _of_profiles(runs, profile, dataset)
     bars = "a point is a run; hollow: further to the right, at the value beside it"
-    return _finish(figure, on_dataset(runs, profile, dataset), bars, profile)
+    return over_seeds.panels(shown, profile, draw, PAIR, bars=bars, columns=2)
 
 
 def best(runs: pd.DataFrame, dataset: str, objective: str, *, profile: str) -> Figure:
@@ -124,28 +133,45 @@ def best(runs: pd.DataFrame, dataset: str, objective: str, *, profile: str) -> F
     return portraits.side_by_side(lines, "split_encoder", profile=profile, reach=1.0)
 
 
-def depth_and_width(by_split: Mapping[str, pd.DataFrame], *, profile: str) -> Figure:
-    """MIG and distortion of all encoders; a run beyond `upper_fence` is an arrow.
+def by_split(runs: pd.DataFrame, profile: str) -> dict[str, pd.DataFrame]:
+    """The runs of β-TCVAE on dSprites with every encoder of `SPLITS`, by its name there."""
+    return {
+        name: setting(runs, profile, "dsprites", "beta_tcvae_dlib", split)
+        for name, split in SPLITS.items()
+    }
 
-    by_split: the runs of every encoder of `SPLITS`, by its name there.
-    """
-    figure, panels = plt.subplots(2, 1, figsize=(7.4, 5.6), sharex=True)
+
+def depth_and_width(runs: pd.DataFrame, *, profile: str) -> Figure:
+    """MIG and distortion of `by_split`, a column a profile that has all of it."""
+    of = {name: by_split(t, name) for name, t in tables.by_profile(runs, profile).items()}
+    of = {name: encoders for name, encoders in of.items() if all(map(len, encoders.values()))}
+    figure, grid = plt.subplots(
+        2, len(of), figsize=(7.4 * len(of), 5.6), sharex="col", squeeze=False
+    )
+    for panels, (name, encoders) in zip(grid.T, of.items(), strict=True):
+        _draw_encoders(panels, encoders)
+        if len(of) > 1:
+            over_seeds.name_row(panels[0], name)
+    shown = {name: pd.concat(encoders.values()) for name, encoders in of.items()}
+    return over_seeds.finish_rows(figure, shown, bars=VIOLINS)
+
+
+def _draw_encoders(panels: Sequence[Axes], encoders: Mapping[str, pd.DataFrame]) -> None:
+    """MIG above distortion, a violin an encoder; a run beyond `upper_fence` is an arrow."""
     labels = {"score": "MIG (library)", "distortion": "distortion, nats"}
     for axes, (column, label) in zip(panels, labels.items(), strict=True):
         groups = {
             name.replace(", ", "\n"): (table[column].to_numpy(), COLOURS[shade])
-            for (name, table), shade in zip(by_split.items(), SHADES, strict=True)
+            for (name, table), shade in zip(encoders.items(), SHADES, strict=True)
         }
         over_seeds.violins(groups, label, axes)
-    together = pd.concat(by_split.values())
-    edge = upper_fence(together["distortion"])
-    if together["distortion"].max() > edge:
-        panels[1].set_ylim(together["distortion"].min() - 1, edge)
-        for place, table in enumerate(by_split.values(), start=1):
+    nats_of_all = pd.concat(encoders.values())["distortion"]
+    edge = upper_fence(nats_of_all)
+    if nats_of_all.max() > edge:
+        panels[1].set_ylim(nats_of_all.min() - 1, edge)
+        for place, table in enumerate(encoders.values(), start=1):
             for nats in table["distortion"][table["distortion"] > edge]:
                 panels[1].text(place + 0.2, edge, f"↑ {nats:.0f}", va="top", fontsize=8)
-    seeds = dlib_study.SIZES[profile].n_seeds
-    return finish(figure, profile, tables.source(together), seeds=seeds, bars=VIOLINS)
 
 
 def upper_fence(values: pd.Series[float]) -> float:
@@ -248,6 +274,7 @@ def _points(axes: Axes, table: pd.DataFrame, edge: float, name: str) -> None:
         )  # fmt: skip
 
 
-def _finish(figure: Figure, table: pd.DataFrame, bars: str, profile: str) -> Figure:
-    seeds = tables.n_seeds(table)
-    return finish(figure, profile, tables.source(table), seeds=seeds, bars=bars)
+def _of_profiles(runs: pd.DataFrame, profile: str, dataset: str) -> pd.DataFrame:
+    """`on_dataset` of every profile that has runs."""
+    of = tables.by_profile(runs, profile)
+    return pd.concat(on_dataset(table, name, dataset) for name, table in of.items())

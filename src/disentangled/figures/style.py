@@ -80,10 +80,21 @@ def caption(profile: str, source: str, *, seeds: int = 0, bars: str = "") -> str
     return " · ".join(part for part in parts if part)
 
 
-def finish(figure: Figure, profile: str, source: str, *, seeds: int = 0, bars: str = "") -> Figure:
-    """Put the caption line under a figure, and a watermark over it under the smoke profile."""
-    line = caption(profile, source, seeds=seeds, bars=bars)
-    figure.supxlabel(line, fontsize=7.5, color=COLOURS["grey"], x=0.995, ha="right")
+def finish(
+    figure: Figure,
+    profile: str,
+    source: str,
+    *,
+    seeds: int = 0,
+    bars: str = "",
+    further: Sequence[str] = (),
+) -> Figure:
+    """Put the caption line under a figure, and a watermark over it under the smoke profile.
+
+    further: the lines of larger profiles that have panels of their own.
+    """
+    lines = [caption(profile, source, seeds=seeds, bars=bars), *further]
+    figure.supxlabel("\n".join(lines), fontsize=7.5, color=COLOURS["grey"], x=0.995, ha="right")
     if profile == "smoke":
         figure.text(
             0.5, 0.5, "smoke", fontsize=60, color="#DDDDDD", alpha=0.5, rotation=20,
