@@ -64,6 +64,15 @@ def test_bytes_grow_with_the_batch_and_hold_the_state():
     assert pairs - costs.dry_step(tiny.run(batch=64), SHAPE).bytes >= 4 * 64 * 64 * 3
 
 
+def test_bytes_are_the_same_each_time():
+    """What was freed and taken again under the same address counts once for each."""
+    counts = set()
+    for _ in range(3):
+        costs._PLAYED.clear()
+        counts.add(costs.dry_step(tiny.run("factor_vae_dlib"), SHAPE))
+    assert len(counts) == 1
+
+
 @pytest.mark.parametrize("room", [0, 1, 2, 3, 7, 100])
 def test_groups_fit_the_budget_and_are_even(room):
     run, seeds = tiny.run(), list(range(10, 17))

@@ -46,8 +46,8 @@ class Hardware:
     memory: int | None = None
 
     def autocast(self, precision: str) -> contextlib.AbstractContextManager[None]:
-        """bf16 autocast, or nothing for fp32."""
-        if precision == "fp32":
+        """bf16 autocast; nothing for fp32, and on the device "meta", which has none."""
+        if precision == "fp32" or self.device.type == "meta":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
