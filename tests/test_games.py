@@ -511,6 +511,22 @@ def test_what_is_wrong_in_a_game_is_said(monkeypatch, recipe, message, seeds):
         fit(tiny.run("toy"), seeds, DATA, hardware=tiny.CPU)
 
 
+class Noisy(nn.Module):
+    def __init__(self, shape, n_axes):
+        super().__init__()
+        self.net = nn.Linear(16, 2 * n_axes)
+
+    def forward(self, x):
+        return self.net(functional.dropout(x.flatten(1))).chunk(2, -1)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+def test_random_numbers_of_a_nets_own_are_refused(monkeypatch, seeds):
+    monkeypatch.setitem(PARTS, "noisy", Part(Noisy))
+    with pytest.raises(ValueError, match=r"draws random numbers by .*bernoulli.* as an Input"):
+        fit(tiny.run(nets={"encoder": "noisy"}), seeds, DATA, hardware=tiny.CPU)
+
+
 def test_a_player_that_moves_nothing_is_refused(monkeypatch):
     monkeypatch.setitem(PARTS, "still", Part(lambda s, d: nn.Tanh()))
     players = whole("p"), saying("q", lambda b: (Loss(b, {}), {}), ("still",))

@@ -87,9 +87,10 @@ def _play(run: Run, shape: Shape, second_phase: bool) -> Step:
         return called
 
     stack.losses = {name: noted(loss) for name, loss in stack.losses.items()}
+    draw = next(stack.draws())
     try:
         with _Counter() as counter:
-            stack.play(next(stack.draws()))
+            stack.play(draw)
     except RuntimeError as error:
         raise ValueError(
             f"a step of {run.title()} must play without values, on the device meta, and does not: "
@@ -109,7 +110,7 @@ def _play(run: Run, shape: Shape, second_phase: bool) -> Step:
 
 
 class _Counter(TorchDispatchMode):
-    """Counts the operations of matrix products and convolutions.
+    """Counts the operations of matrix products and convolutions; refuses random numbers.
 
     Without torch's tracker of modules, whose hooks torch.func.grad does not bear.
     """
@@ -117,6 +118,11 @@ class _Counter(TorchDispatchMode):
     flops = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            raise ValueError(
+                f"a loss or a net draws random numbers by {func}, which come from no seed's "
+                "stream: declare them as an Input of the recipe"
+            )
         result = func(*args, **(kwargs or {}))
         if func.overloadpacket in flop_registry:
             count = flop_registry[func.overloadpacket]
