@@ -6,6 +6,8 @@ import torch
 
 from disentangled import costs
 from disentangled.hardware import Hardware
+from disentangled.objectives import OBJECTIVES, Player
+from disentangled.types import Loss
 
 SHAPE = (1, 4, 4)
 # Multiplications of mlp_64 on 16 pixels and 3 axes, an image: 16-64-64-6 and 3-64-64-16.
@@ -84,6 +86,22 @@ def test_groups_fit_the_budget_and_are_even(room):
     assert max(sizes) <= max(1, room)
     assert max(sizes) - min(sizes) <= 1
     assert len(groups) == -(-7 // min(7, max(1, room)))
+
+
+def test_groups_fit_the_larger_phase(monkeypatch):
+    def small(nets, draw, heard, **settings):
+        loss = nets["encoder"](draw["x"])[0].square().mean() + nets["encoder"](draw["x"])[1].mean()
+        return Loss(loss, {}), {}
+
+    recipe = OBJECTIVES["factor_vae_dlib"]
+    critic = tuple(tuple(p._replace(name=f"{p.name} 2") for p in r) for r in recipe.rounds)
+    first = ((Player("small", ("encoder",), small),),)
+    monkeypatch.setitem(OBJECTIVES, "late", recipe._replace(rounds=first, after=critic))
+    run = tiny.run("late", steps_after=50)
+    before, second = (costs.dry_step(run, SHAPE, second_phase=s).bytes for s in (False, True))
+    assert 2 * second > 2 * before + 1  # room for two of the first phase, for one of the second
+    hardware = Hardware(torch.device("cpu"), memory=2 * second - 1)
+    assert len(costs.groups(run, range(4), SHAPE, hardware)) == 4
 
 
 def test_a_cpu_trains_large_nets_in_turn_and_a_gpu_does_not():

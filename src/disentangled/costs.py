@@ -158,13 +158,15 @@ def flops(run: Run, shape: Shape) -> float:
 
 
 def bytes_of_one_step(run: Run, shape: Shape, hardware: Hardware) -> int:
-    """Bytes that a seed takes on a GPU, as one real step of it allocates them."""
+    """Bytes that a seed takes on a GPU, as one real step of each phase allocates them."""
     device = hardware.device
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     stack = Stack(run, (0,), _blank(run.batch, shape, device), hardware)
-    stack.play(next(stack.draws()))
+    for first in (0, run.steps) if run.steps_after else (0,):
+        stack.step = first
+        stack.play(next(stack.draws()))
     torch.cuda.synchronize(device)
     return torch.cuda.max_memory_allocated(device) - before
 
@@ -172,13 +174,15 @@ def bytes_of_one_step(run: Run, shape: Shape, hardware: Hardware) -> int:
 def groups(run: Run, seeds: Sequence[int], shape: Shape, hardware: Hardware) -> list[list[int]]:
     """Split the seeds into stacks that fit the memory budget, as even as can be.
 
-    A CPU trains large nets in turn (see `IN_TURN_ON_CPU`). On a GPU one real step is measured.
+    A CPU trains large nets in turn (see `IN_TURN_ON_CPU`). On a GPU real steps are measured.
     """
-    step = dry_step(run, shape)
+    phases = (False, True) if run.steps_after else (False,)
+    steps = [dry_step(run, shape, second_phase=second) for second in phases]
     on_gpu = hardware.device.type == "cuda" and torch.cuda.is_available()
-    each = bytes_of_one_step(run, shape, hardware) if on_gpu else step.bytes
+    each = bytes_of_one_step(run, shape, hardware) if on_gpu else max(step.bytes for step in steps)
     most = max(1, hardware.budget() // max(1, each))
-    if hardware.device.type == "cpu" and step.flops > 2 * FORWARD_AND_BACKWARD * IN_TURN_ON_CPU:
+    forward = max(step.flops for step in steps) / (2 * FORWARD_AND_BACKWARD)
+    if hardware.device.type == "cpu" and forward > IN_TURN_ON_CPU:
         most = 1
     n_groups = -(-len(seeds) // most)
     return [list(seeds[i::n_groups]) for i in range(n_groups)]
