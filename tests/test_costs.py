@@ -8,7 +8,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from disentangled import costs
 from disentangled.estimators import minibatch
 from disentangled.hardware import Hardware
+from disentangled.objectives import OBJECTIVES, Player
 from disentangled.stacks import Stack
+from disentangled.types import Loss
 
 SHAPE = (1, 4, 4)
 # Multiplications of mlp_64 on 16 pixels and 3 axes, an image: 16-64-64-6 and 3-64-64-16.
@@ -99,6 +101,15 @@ def test_a_real_step_in_blocks_keeps_no_pairs(monkeypatch):
     assert large < 2 * small
 
 
+def test_bytes_are_the_same_each_time():
+    """What was freed and taken again under the same address counts once for each."""
+    counts = set()
+    for _ in range(3):
+        costs._PLAYED.clear()
+        counts.add(costs.dry_step(tiny.run("factor_vae_dlib"), SHAPE))
+    assert len(counts) == 1
+
+
 @pytest.mark.parametrize("room", [0, 1, 2, 3, 7, 100])
 def test_groups_fit_the_budget_and_are_even(room):
     run, seeds = tiny.run(), list(range(10, 17))
@@ -110,6 +121,22 @@ def test_groups_fit_the_budget_and_are_even(room):
     assert max(sizes) <= max(1, room)
     assert max(sizes) - min(sizes) <= 1
     assert len(groups) == -(-7 // min(7, max(1, room)))
+
+
+def test_groups_fit_the_larger_phase(monkeypatch):
+    def small(nets, draw, heard, **settings):
+        loss = nets["encoder"](draw["x"])[0].square().mean() + nets["encoder"](draw["x"])[1].mean()
+        return Loss(loss, {}), {}
+
+    recipe = OBJECTIVES["factor_vae_dlib"]
+    critic = tuple(tuple(p._replace(name=f"{p.name} 2") for p in r) for r in recipe.rounds)
+    first = ((Player("small", ("encoder",), small),),)
+    monkeypatch.setitem(OBJECTIVES, "late", recipe._replace(rounds=first, after=critic))
+    run = tiny.run("late", steps_after=50)
+    before, second = (costs.dry_step(run, SHAPE, second_phase=s).bytes for s in (False, True))
+    assert 2 * second > 2 * before + 1  # room for two of the first phase, for one of the second
+    hardware = Hardware(torch.device("cpu"), memory=2 * second - 1)
+    assert len(costs.groups(run, range(4), SHAPE, hardware)) == 4
 
 
 def test_a_cpu_trains_large_nets_in_turn_and_a_gpu_does_not():

@@ -392,6 +392,8 @@ class Tied(nn.Module):
         (lambda s, d: nn.Sequential(nn.Flatten(), nn.Dropout(0.1)), "declare a mask as an Input"),
         (lambda s, d: nn.Sequential(nn.Flatten(), nn.LazyLinear(4)), "give the layer its sizes"),
         (normed("torch's spectral norm"), "use nets.spectral.spectral_norm"),
+        (lambda s, d: nn.utils.spectral_norm(nn.Linear(4, 4)), "use nets.spectral.spectral_norm"),
+        (lambda s, d: nn.Linear(4, 4).requires_grad_(False), "register it as a buffer"),
     ],
 )
 def test_nets_that_would_train_wrong_are_refused(monkeypatch, build, message):
@@ -441,6 +443,193 @@ def test_what_an_objective_returns_is_checked(monkeypatch, objective, message, s
     monkeypatch.setitem(OBJECTIVES, "toy", Recipe(one_player(objective), {}))
     with pytest.raises(ValueError, match=message):
         fit(tiny.run("toy"), seeds, DATA, hardware=tiny.CPU)
+
+
+# A game of one's own with one thing wrong: what it says names the thing.
+
+
+def fitting(nets, draw):
+    code = encode(nets, draw["x"], draw["noise"])
+    loss = BCE(nets["decoder"](code.z), draw["x"])
+    return loss + code.mean.square().mean() + code.logvar.square().mean()
+
+
+def saying(name, returned, roles=("encoder", "decoder")):
+    """A player whose loss returns what it is told to, of a sound loss."""
+    return Player(name, roles, lambda nets, draw, heard, **_: returned(fitting(nets, draw)))
+
+
+def whole(name):
+    return saying(name, lambda b: (Loss(b, {}), {}))
+
+
+def game(*players, **more):
+    return Recipe((players,), {}, **more)
+
+
+def drawing(draw, read=as_drawn):
+    given = {"x": IMAGES, "noise": NOISE, "u": Input(draw, read)}
+    return game(whole("p"), inputs=given)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (game(whole("p"), whole("p")), "two players are called p"),
+        (Recipe(((),), {}), "every round needs a player"),
+        (game(saying("p", None, ("magic",))), r"p must move some of the nets .*got \('magic',\)"),
+        (game(saying("p", None, ("encoder",) * 2)), "that names each once"),
+        (game(saying("p", None, "encoder")), "a tuple that names"),
+        (game(whole("p"))._replace(weights={"n_data": 1.0}), "every loss is given n_data"),
+        (game(whole("p"), swept="beta"), r"swept must be one of \[\], got 'beta'"),
+    ],
+)
+def test_a_game_is_checked_when_a_run_declares_it(monkeypatch, recipe, message):
+    monkeypatch.setitem(OBJECTIVES, "toy", recipe)
+    with pytest.raises(ValueError, match=message):
+        tiny.run("toy")
+
+
+def undetached(nets, draw, heard, **settings):
+    loss = heard["z"].square().mean()
+    return Loss(loss, {}), {}
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (game(saying("p", lambda b: (Loss(b, {"p": 2 * b}), {}))), "a term of its own name"),
+        (game(*(saying(n, lambda b: (Loss(b, {"t": b}), {})) for n in "pq")), "t of q is also"),
+        (game(saying("p", lambda b: (Loss(b, {"q": b}), {})), whole("q")), "q of q is also"),
+        (game(saying("p", lambda b: (Loss(b, {"t": b > 0}), {}))), r"got torch.bool; .*t.float"),
+        (game(saying("p", lambda b: (Loss(b.detach(), {}), {}))), "total of p has no gradient"),
+        (game(saying("p", lambda b: (Loss(b, None), {}))), "must return a Loss and a dict"),
+        (game(saying("p", lambda b: (Loss(b, {}), {"z": 1}))), "z of p must be a tensor, got int"),
+        (game(saying("p", lambda b: (Loss(b, {}), {"z": b})),
+              Player("q", ("encoder",), undetached)), "total of q has no gradient"),
+        (drawing(lambda s, g: torch.rand(s.batch, generator=g)), r"draw a tensor \(50, ...\)"),
+        (drawing(lambda s, g: torch.rand(s.steps)), "pass generator=generator"),
+        (drawing(lambda s, g: torch.zeros(s.steps, 7), lambda d, u: u[0]), "keep the first axis"),
+        (drawing(lambda s, g: torch.zeros(s.steps), lambda d, u: 1.0), "got float"),
+        (game(saying("p", lambda b: (Loss(b * b.item(), {}), {}))), "use torch.where"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_game_is_said(monkeypatch, recipe, message, seeds):
+    monkeypatch.setitem(OBJECTIVES, "toy", recipe)
+    with pytest.raises(ValueError, match=message):
+        fit(tiny.run("toy"), seeds, DATA, hardware=tiny.CPU)
+
+
+class Noisy(nn.Module):
+    def __init__(self, shape, n_axes):
+        super().__init__()
+        self.net = nn.Linear(16, 2 * n_axes)
+
+    def forward(self, x):
+        return self.net(functional.dropout(x.flatten(1))).chunk(2, -1)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+def test_random_numbers_of_a_nets_own_are_refused(monkeypatch, seeds):
+    monkeypatch.setitem(PARTS, "noisy", Part(Noisy))
+    with pytest.raises(ValueError, match=r"draws random numbers by .*bernoulli.* as an Input"):
+        fit(tiny.run(nets={"encoder": "noisy"}), seeds, DATA, hardware=tiny.CPU)
+
+
+def test_a_player_that_moves_nothing_is_refused(monkeypatch):
+    monkeypatch.setitem(PARTS, "still", Part(lambda s, d: nn.Tanh()))
+    players = whole("p"), saying("q", lambda b: (Loss(b, {}), {}), ("still",))
+    monkeypatch.setitem(OBJECTIVES, "toy", game(*players, nets=("encoder", "decoder", "still")))
+    with pytest.raises(ValueError, match="q moves still, where there is no parameter"):
+        fit(tiny.run("toy", nets={"still": "still"}), [0], DATA, hardware=tiny.CPU)
+
+
+def test_a_part_with_the_name_of_a_net_is_refused(monkeypatch):
+    monkeypatch.setitem(PARTS, "mlp_64", Part(lambda s, d: nn.Tanh()))
+    with pytest.raises(ValueError, match="mlp_64 stands in PARTS and in NETS"):
+        tiny.run()
+
+
+def test_a_game_without_an_encoder_says_how_to_encode(infogan, monkeypatch):
+    monkeypatch.setitem(OBJECTIVES, "toy_infogan", INFOGAN._replace(encode=Recipe((), {}).encode))
+    with pytest.raises(ValueError, match=r"no net encoder, .* say in its field encode how"):
+        training.untrained(infogan, [0], DATA, tiny.CPU).encode(DATA)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+def test_terms_of_another_precision_have_their_mean(monkeypatch, seeds):
+    """Summed in bf16, fifty times 1 + 2⁻⁷ is 50 and not 50.39."""
+
+    def said(b):
+        return Loss(b, {"low": torch.full_like(b, 1 + 2**-7).bfloat16()}), {}
+
+    monkeypatch.setitem(OBJECTIVES, "toy", game(saying("p", said)))
+    terms = Stack(tiny.run("toy"), seeds, DATA, tiny.CPU).advance()
+    assert terms["low"].tolist() == pytest.approx([1 + 2**-7] * len(seeds))
+
+
+class Counting(nn.Module):
+    """A buffer that the net assigns anew instead of writing on it."""
+
+    def __init__(self, shape, n_axes):
+        super().__init__()
+        self.net = nn.Linear(16, 2 * n_axes)
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, x):
+        self.passes = self.passes + 1
+        return self.net(x.flatten(1)).chunk(2, -1)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+def test_a_buffer_that_is_assigned_anew_is_taken_up(monkeypatch, seeds):
+    monkeypatch.setitem(PARTS, "counting", Part(Counting))
+    stack = played(tiny.run(nets={"encoder": "counting"}), seeds, 60)
+    assert stack.buffers["encoder"]["passes"].tolist() == [60.0] * len(seeds)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+def test_unrolled_games_train_and_leave_buffers_of_inner_steps(monkeypatch, seeds):
+    def mender(shape, n_axes):
+        # no bias, which the norm would cancel: its gradient is mere rounding
+        conv = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+        return nn.Sequential(spectral_norm(conv), nn.GroupNorm(1, 1))
+
+    monkeypatch.setitem(PARTS, "toy_mender", Part(mender))
+    roles = ("encoder", "decoder", "mender")
+    players = ((Player("all", roles, by_unrolling),),)
+    monkeypatch.setitem(OBJECTIVES, "toy_unrolled", Recipe(players, {}, roles))
+    run = tiny.run("toy_unrolled", nets={"mender": "toy_mender"}, steps=50)
+    fitted = fit(run, seeds, DATA, hardware=tiny.CPU)
+    assert fitted.seeds == seeds
+    assert not fitted.stopped
+    alone = fit(run, [0], DATA, hardware=tiny.CPU)
+    for of, one in ((fitted.params, alone.params), (fitted.buffers, alone.buffers)):
+        for role in roles:
+            for name, tensor in one[role].items():
+                torch.testing.assert_close(of[role][name][0], tensor[0], rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+@pytest.mark.parametrize("layer", [nn.BatchNorm2d(1), nn.LayerNorm(4), nn.InstanceNorm2d(1)])
+def test_norms_with_wrong_slopes_of_slopes_are_refused(monkeypatch, layer, seeds):
+    def mender(shape, n_axes):
+        return nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), copy.deepcopy(layer))
+
+    monkeypatch.setitem(PARTS, "toy_mender", Part(mender))
+    roles = ("encoder", "decoder", "mender")
+    players = ((Player("all", roles, by_unrolling),),)
+    monkeypatch.setitem(OBJECTIVES, "toy_unrolled", Recipe(players, {}, roles))
+    with pytest.raises(ValueError, match=r"use nn\.GroupNorm or nn.RMSNorm"):
+        fit(tiny.run("toy_unrolled", nets={"mender": "toy_mender"}), seeds, DATA,
+            hardware=tiny.CPU)  # fmt: skip
+
+
+def test_bf16_trains_from_its_cost_on():
+    fitted = fit(tiny.run(precision="bf16", steps=50), (0, 1), DATA, hardware=tiny.CPU)
+    exact = fit(tiny.run(steps=50), (0, 1), DATA, hardware=tiny.CPU)
+    torch.testing.assert_close(fitted.terms["kl"], exact.terms["kl"], rtol=0.02, atol=0.02)
 
 
 # Losses that read the step, and a second phase.

@@ -136,6 +136,60 @@ def test_a_damaged_model_counts_as_gone(home, monkeypatch):
     assert gone == [(0, 100, "mean_norm")]
 
 
+def test_a_model_of_another_net_is_no_model(home, monkeypatch):
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    run = setting().run
+    wide = training.fit(tiny.run(net="mlp_256", steps=50), [0], DATA, hardware=tiny.CPU)
+    store.write_tensors(models.model_path(run, 0, 100), flattened(wide))
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(mean_norm))
+    with pytest.warns(UserWarning, match=r"has shape \(256, 16\), the nets of vae have \(64, 16"):
+        gone = rescoring.renew(setting(at_end=("mean_norm",)), DATA)
+    assert gone == [(0, 100, "mean_norm")]
+
+
+@pytest.mark.parametrize("numbers", [[], None, [number(7, "q", 1.0, estimator="e")]])
+def test_a_score_that_would_never_be_taken_is_an_error(home, monkeypatch, numbers):
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    before = content(home)
+    monkeypatch.setitem(SCORES, "odd", ModelScore(lambda *_: numbers))
+    with pytest.raises(ValueError, match="score odd must return a list of numbers of step 100"):
+        rescoring.renew(setting(at_end=("odd",)), DATA)
+    assert content(home) == before
+
+
+def test_the_numbers_of_a_renamed_score_stand_once(home, monkeypatch):
+    monkeypatch.setitem(SCORES, "old", ModelScore(mean_norm))
+    declare(monkeypatch, setting(at_end=("old",)))
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    monkeypatch.setitem(SCORES, "new", SCORES.pop("old"))
+    declare(monkeypatch, setting(at_end=("new",)))
+    found = sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+    assert sorted(found[found["quantity"] == "mean_norm"]["seed"]) == [0, 1]
+
+
+def test_a_step_that_is_named_twice_is_lacking_once(home, monkeypatch):
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(mean_norm))
+    twice = setting(scores=("mean_norm",))._replace(milestones=(50, 50, 100), seeds=(0,))
+    assert rescoring.untaken(twice) == [(0, 50, "mean_norm"), (0, 100, "mean_norm")]
+
+
+def test_another_process_that_has_the_run_is_named(home, monkeypatch, capfd):
+    declare(monkeypatch, setting())
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    monkeypatch.setitem(SCORES, "mean_norm", ModelScore(mean_norm))
+    declare(monkeypatch, setting(at_end=("mean_norm",)))
+    with store.claimed(models.row_path(setting().run, 1)):
+        sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+    told = capfd.readouterr().err
+    assert "model is gone or another process has the run" in told
+    assert f"{setting().run.id(1)}, seed 1, step 100: mean_norm" in told
+    assert plans.untaken("tiny", "smoke")["seed"].tolist() == [1]
+
+
 def test_pictures_are_taken_by_name_too(home, monkeypatch):
     def brightness(model, data, code):
         return {"bright": np.full((2, 1, 4, 4), 200, np.uint8)}
@@ -212,6 +266,47 @@ def test_the_median_seeds_decoder_and_codes_are_committed(home, monkeypatch):
         models.committed_path(chosen.run, int(swapped["seed"].iloc[0]))
     ]
     assert models.committed(tiny.setting(tiny.run(), (0,))) is None
+
+
+def test_a_model_that_half_precision_cannot_hold_is_committed_whole(home, monkeypatch):
+    chosen = tiny.setting(tiny.run(steps=50), (0, 1, 2), kept_by="elbo")
+    declare(monkeypatch, chosen)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    rows = sweeps.rows("tiny", "smoke").query("quantity == 'elbo'")
+    # a number that is not finite has no place: the median of the two others is the upper one
+    nan = rows.assign(value=rows["seed"].map({0: np.nan, 1: 1.0, 2: 2.0}))
+    path = models.model_path(chosen.run, 2, 50)
+    tensors, about = store.read_tensors(path)
+    tensors["decoder/0.weight"] *= 1e6
+    store.write_tensors(path, tensors, **about)
+    assert models.commit_median(chosen, nan, DATA) == models.committed_path(chosen.run, 2)
+    kept = models.committed(chosen)
+    assert torch.equal(kept.decoder["0.weight"], tensors["decoder/0.weight"])
+    held, _ = store.read_tensors(models.committed_path(chosen.run, 2))
+    assert held["decoder/2.weight"].dtype == torch.float16
+
+
+def test_a_damaged_median_and_absent_data_do_not_stop_a_sweep(home, monkeypatch):
+    chosen = tiny.setting(tiny.run(steps=50), (0,), kept_by="elbo")
+    declare(monkeypatch, chosen)
+    sweeps.work("tiny", "smoke", tiny.CPU)
+    models.model_path(chosen.run, 0, 50).write_bytes(b"cut")
+    with pytest.warns(UserWarning, match="is damaged"):
+        found = sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+
+    def absent(name, size):
+        raise FileNotFoundError("expected tiny.npz, found none")
+
+    monkeypatch.setattr(sweeps, "_load", absent)
+    assert sweeps.rescore("tiny", "smoke", hardware=tiny.CPU).equals(found)
+    assert models.committed(chosen) is None
+
+
+def test_one_model_may_be_taken_from_the_end():
+    fitted = training.untrained(tiny.run(), (0, 1), DATA, tiny.CPU)
+    last = fitted.alone(-1)
+    assert last.seeds == (1,)
+    assert torch.equal(last.encode(DATA)[0][0], fitted.alone(1).encode(DATA)[0][0])
 
 
 def test_scores_that_need_factors_are_left_out_where_there_are_none():

@@ -97,12 +97,20 @@ def test_nets_by_role_are_mentioned_where_they_are_not_the_shorthand(monkeypatch
 
 def test_a_second_phase_is_mentioned_where_there_is_one(monkeypatch):
     recipe = OBJECTIVES["vae"]
-    monkeypatch.setitem(OBJECTIVES, "twice", recipe._replace(after=recipe.rounds))
+    again = (tuple(p._replace(name="again") for p in players) for players in recipe.rounds)
+    monkeypatch.setitem(OBJECTIVES, "twice", recipe._replace(after=tuple(again)))
     run = tiny.run("twice", steps_after=50)
     assert run.declared()["steps_after"] == 50
     assert run.all_steps() == 150
     assert "steps_after" not in tiny.run().declared()
     assert tiny.run().all_steps() == 100
+
+
+def test_sizes_and_steps_are_whole_numbers():
+    with pytest.raises(ValueError, match=r"batch must be a whole number, got 2.5"):
+        tiny.run(batch=2.5)
+    with pytest.raises(ValueError, match=r"steps must be a whole number, got 50.0"):
+        tiny.run(steps=50.0)
 
 
 @pytest.mark.parametrize("sigma", [-0.5, 1.0, 1.5, float("nan")])

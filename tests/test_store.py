@@ -74,6 +74,7 @@ def test_a_file_comes_back_score_by_score(path):
 def test_numbers_of_another_version_are_left_out(path):
     assert len(store.read_rows(path, {"elbo": 2, "mig": 7})) == 2
     assert store.read_rows(path, {"elbo": 3}) == []
+    assert store.read_rows(path, {"mig": 2}) == []  # nor those of a score that is gone
 
 
 def test_rows_of_a_folder(path, monkeypatch):

@@ -7,13 +7,14 @@ operations and what it keeps for the backward pass. Nothing here knows one recip
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, UntypedStorage
+from torch.autograd.graph import Node
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
@@ -76,23 +77,77 @@ def _play(run: Run, shape: Shape, second_phase: bool) -> Step:
     meta = torch.device("meta")
     stack = Stack(run, (0,), _blank(run.batch, shape, meta), Hardware(meta))
     stack.step = run.steps if second_phase else 0
+    kept: dict[int, UntypedStorage] = {}  # held, lest another one takes its place and its key
+
+    def noted(loss: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*inputs: Any) -> Any:
+            total, *rest = loss(*inputs)
+            kept.update({t.untyped_storage()._cdata: t.untyped_storage() for t in _saved(total)})
+            return total, *rest
+
+        return called
+
+    stack.losses = {name: noted(loss) for name, loss in stack.losses.items()}
     draw = next(stack.draws())
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()
-        return tensor
-
-    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda t: t):
-        stack.play(draw)
+    try:
+        with _Counter() as counter:
+            stack.play(draw)
+    except RuntimeError as error:
+        raise ValueError(
+            f"a step of {run.title()} must play without values, on the device meta, and does not: "
+            f"{error}; no value may decide in a loss or a net what is computed (instead of "
+            ".item(), if or x[mask] use torch.where), and its constants must be where the inputs "
+            "are: make them by torch.full_like or device=x.device, and register those of a net "
+            "as buffers"
+        ) from error
     nets = [*stack.params.values(), *stack.buffers.values()]
     state = [tensor for net in nets for tensor in net.values()]
     for tensor in state:
         kept.pop(tensor.untyped_storage()._cdata, None)
     parameters = sum(t.nbytes for t in state)
-    total = COPIES_OF_PARAMETERS * parameters + COPIES_OF_ACTIVATIONS * sum(kept.values())
-    return Step(int(counter.get_total_flops()), total)
+    activations = sum(storage.nbytes() for storage in kept.values())
+    total = COPIES_OF_PARAMETERS * parameters + COPIES_OF_ACTIVATIONS * activations
+    return Step(counter.flops, total)
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the operations of matrix products and convolutions; refuses random numbers.
+
+    Without torch's tracker of modules, whose hooks torch.func.grad does not bear.
+    """
+
+    flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            raise ValueError(
+                f"a loss or a net draws random numbers by {func}, which come from no seed's "
+                "stream: declare them as an Input of the recipe"
+            )
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            count = flop_registry[func.overloadpacket]
+            self.flops += int(count(*args, **(kwargs or {}), out_val=result))
+        return result
+
+
+def _saved(total: Tensor) -> Iterator[Tensor]:
+    """What the graph of a loss keeps for the backward pass.
+
+    Read from the graph: hooks on saved tensors forbid torch.func.grad within a loss.
+    """
+    reached, seen = [total.grad_fn], set[Node]()
+    while reached:
+        node = reached.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        reached += [before for before, _ in node.next_functions]
+        held = [getattr(node, name) for name in dir(node) if name.startswith("_saved_")]
+        held += getattr(node, "saved_tensors", ())  # of a function written in Python
+        for value in held:
+            several = value if isinstance(value, tuple | list) else [value]
+            yield from (tensor for tensor in several if isinstance(tensor, Tensor))
 
 
 def flops(run: Run, shape: Shape) -> float:
@@ -104,13 +159,15 @@ def flops(run: Run, shape: Shape) -> float:
 
 
 def bytes_of_one_step(run: Run, shape: Shape, hardware: Hardware) -> int:
-    """Bytes that a seed takes on a GPU, as one real step of it allocates them."""
+    """Bytes that a seed takes on a GPU, as one real step of each phase allocates them."""
     device = hardware.device
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     stack = Stack(run, (0,), _blank(run.batch, shape, device), hardware)
-    stack.play(next(stack.draws()))
+    for first in (0, run.steps) if run.steps_after else (0,):
+        stack.step = first
+        stack.play(next(stack.draws()))
     torch.cuda.synchronize(device)
     return torch.cuda.max_memory_allocated(device) - before
 
@@ -118,13 +175,15 @@ def bytes_of_one_step(run: Run, shape: Shape, hardware: Hardware) -> int:
 def groups(run: Run, seeds: Sequence[int], shape: Shape, hardware: Hardware) -> list[list[int]]:
     """Split the seeds into stacks that fit the memory budget, as even as can be.
 
-    A CPU trains large nets in turn (see `IN_TURN_ON_CPU`). On a GPU one real step is measured.
+    A CPU trains large nets in turn (see `IN_TURN_ON_CPU`). On a GPU real steps are measured.
     """
-    step = dry_step(run, shape)
+    phases = (False, True) if run.steps_after else (False,)
+    steps = [dry_step(run, shape, second_phase=second) for second in phases]
     on_gpu = hardware.device.type == "cuda" and torch.cuda.is_available()
-    each = bytes_of_one_step(run, shape, hardware) if on_gpu else step.bytes
+    each = bytes_of_one_step(run, shape, hardware) if on_gpu else max(step.bytes for step in steps)
     most = max(1, hardware.budget() // max(1, each))
-    if hardware.device.type == "cpu" and step.flops > 2 * FORWARD_AND_BACKWARD * IN_TURN_ON_CPU:
+    forward = max(step.flops for step in steps) / (2 * FORWARD_AND_BACKWARD)
+    if hardware.device.type == "cpu" and forward > IN_TURN_ON_CPU:
         most = 1
     n_groups = -(-len(seeds) // most)
     return [list(seeds[i::n_groups]) for i in range(n_groups)]

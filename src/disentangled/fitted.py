@@ -47,11 +47,11 @@ class Fitted:
     def alone(self, position: int) -> Fitted:
         """The model at this position as a stack of one."""
         params, buffers = (
-            {r: {k: v[position : position + 1] for k, v in tensors.items()}
+            {r: {k: v[[position]] for k, v in tensors.items()}
              for r, tensors in of.items()}
             for of in (self.params, self.buffers)
         )  # fmt: skip
-        terms = {k: v[position : position + 1] for k, v in self.terms.items()}
+        terms = {k: v[[position]] for k, v in self.terms.items()}
         return replace(
             self, seeds=(self.seeds[position],), params=params, buffers=buffers, terms=terms
         )
@@ -118,4 +118,12 @@ def restored(
             f"the kept model has no {absent.args[0]}, which the nets of {run.title()} need; "
             "delete it and train the run again"
         ) from None
+    for role, net in templates.items():
+        for name, tensor in (*net.named_parameters(), *net.named_buffers()):
+            found = tensors[f"{role}/{name}"].shape
+            if found != tensor.shape:
+                raise ValueError(
+                    f"{role}/{name} of the kept model has shape {tuple(found)}, the nets of "
+                    f"{run.title()} have {tuple(tensor.shape)}; delete it and train the run again"
+                )
     return Fitted(run, (seed,), step, params, {}, {}, 0.0, templates, buffers)

@@ -7,9 +7,11 @@ and its code of all images are committed, in half precision, for pages to decode
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -68,6 +70,15 @@ def kept(run: Run, seed: int, step: int, data: FactorData) -> Fitted | None:
     return restored(run, seed, step, tensors, data)
 
 
+def usable(run: Run, seed: int, step: int, data: FactorData) -> Fitted | None:
+    """As `kept`; None with a warning where the file is damaged or holds another net."""
+    try:
+        return kept(run, seed, step, data)
+    except ValueError as damage:
+        warnings.warn(str(damage), stacklevel=2)
+        return None
+
+
 def n_bytes(experiment: str, profile: str) -> int:
     """What the kept models of a sweep take on disk."""
     return sum(path.stat().st_size for path in _all(experiment, profile))
@@ -89,15 +100,17 @@ def commit_median(setting: Setting, rows: pd.DataFrame, data: FactorData) -> Pat
     """Write the median seed's decoder and code table, of a setting whose runs are all there.
 
     The median is by the last step's `kept_by` (the upper one of an even number); runs that
-    stopped have none. Another seed's file, from before, is removed.
+    stopped have none, nor have those where it is not finite. Tensors that half precision cannot
+    hold stay in single precision. Another seed's file, from before, is removed.
 
     Returns:
-        the file; None where the setting asks for none, or the model is not kept any more.
+        the file; None where the setting asks for none, or no usable model is kept any more.
     """
     run = setting.run
     last = rows[
         (rows["quantity"] == setting.kept_by)
         & (rows["step"] == run.all_steps())
+        & np.isfinite(rows["value"])
         & rows["run_id"].isin([run.id(seed) for seed in setting.seeds])
     ]
     # one number a run, where a score gives several (with a nuisance and without): the first
@@ -105,14 +118,16 @@ def commit_median(setting: Setting, rows: pd.DataFrame, data: FactorData) -> Pat
     if not setting.kept_by or ranked.empty:
         return None
     seed = int(ranked["seed"].iloc[len(ranked) // 2])
-    model = kept(run, seed, run.all_steps(), data)
+    model = usable(run, seed, run.all_steps(), data)
     if model is None:
         return None
     mean, logvar = model.encode(data)
     tensors = {k: v for k, v in flattened(model).items() if k.startswith("decoder/")}
     tensors[CODES] = torch.stack([mean[0], logvar[0]])
     path = committed_path(run, seed)
-    store.write_tensors(path, {k: v.half() for k, v in tensors.items()}, seed=str(seed))
+    halves = {k: v.half() for k, v in tensors.items()}
+    whole = {k: h if torch.isfinite(h).all() else tensors[k] for k, h in halves.items()}
+    store.write_tensors(path, whole, seed=str(seed))
     for other in (committed_path(run, s) for s in setting.seeds if s != seed):
         other.unlink(missing_ok=True)
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -38,7 +37,7 @@ def untaken(setting: Setting, data_have_factors: bool = True) -> list[Untaken]:
 
 def _lacking(setting: Setting, seed: int, row: RunFile, factors: bool) -> Iterator[Untaken]:
     last = setting.run.all_steps()
-    for step in (*setting.milestones, last):
+    for step in sorted({*setting.milestones, last}):
         if STOPPED in row.scores and step >= row.scores[STOPPED].numbers[0]["step"]:
             return
         for name in setting.scores_at(step):
@@ -74,11 +73,7 @@ def renew(setting: Setting, data: FactorData) -> list[Untaken]:
             row = store.read_run(path)
             for step in sorted({u.step for u in wanted if u.seed == seed}):
                 lacking = [u for u in wanted if (u.seed, u.step) == (seed, step)]
-                try:
-                    model = models.kept(run, seed, step, data)
-                except (store.DamagedFile, ValueError) as damage:
-                    warnings.warn(str(damage), stacklevel=2)
-                    model = None
+                model = models.usable(run, seed, step, data)
                 if model is None:
                     gone += lacking
                     continue

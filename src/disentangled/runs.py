@@ -80,6 +80,7 @@ class Run:
     def __post_init__(self) -> None:
         known("objective", self.objective, OBJECTIVES)
         recipe = OBJECTIVES[self.objective]
+        recipe.check()
         for name, weight in self.weights.items():
             known(f"weight of {self.objective}", name, recipe.weights)
             if isinstance(weight, str) != isinstance(recipe.weights[name], str):
@@ -95,6 +96,9 @@ class Run:
         for name in ("size", "pixel_area", "n_axes", "batch", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("size", "pixel_area", "n_axes", "batch", "steps", "steps_after"):
+            if not isinstance(getattr(self, name), int):
+                raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         if self.steps <= 0 or self.steps % CHUNK:
             raise ValueError(f"steps must be a positive multiple of {CHUNK}, got {self.steps}")
         if self.steps_after < 0 or self.steps_after % CHUNK:

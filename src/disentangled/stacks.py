@@ -25,7 +25,8 @@ from disentangled.hardware import Hardware
 from disentangled.nets.bound import bind
 from disentangled.nets.trainable import check_trainable
 from disentangled.objectives import OBJECTIVES, Draw, Player
-from disentangled.objectives.games import as_promised, check_shapes, check_slopes
+from disentangled.objectives.games import as_promised, check_moves, check_slopes, check_values
+from disentangled.objectives.inputs import as_read
 from disentangled.runs import CHUNK, Run
 from disentangled.streams import Stream, derived
 
@@ -81,6 +82,8 @@ class Stack:
     def _adopt(self, params: Params, buffers: Params) -> None:
         """Take these parameters and buffers, on the device, with fresh optimisers."""
         device = self.hardware.device
+        for player in self.recipe.players():
+            check_moves(player, params)
         self.params = {
             role: {k: v.to(device).clone().requires_grad_() for k, v in tensors.items()}
             for role, tensors in params.items()
@@ -158,7 +161,10 @@ class Stack:
 
     def _read(self, drawn: Mapping[str, Tensor]) -> Draw:
         inputs = self.recipe.inputs
-        return {name: inputs[name].read(self.data, drawn[name]) for name in inputs}
+        return {
+            name: as_read(name, inputs[name].read(self.data, drawn[name]), len(self.seeds))
+            for name in inputs
+        }
 
     def play(self, draw: Draw) -> dict[str, Tensor]:
         """One step of every player of the phase; returns the terms of their losses, each (S,)."""
@@ -178,7 +184,7 @@ class Stack:
                     )
                 first = player.name not in self.checked
                 if first:
-                    check_shapes(player, {"total": total, **terms}, len(self.seeds))
+                    check_values(player, total, terms, spoken, len(self.seeds))
                 slopes = torch.autograd.grad(total.sum(), self.moved(player), allow_unused=first)
                 if first:
                     check_slopes(player, self._names(player), slopes)
@@ -187,9 +193,9 @@ class Stack:
                 for role, tensors in buffers.items():
                     for name, left in tensors.items():
                         self.buffers[role][name].copy_(left.detach())
-                heard |= said
-                spoken |= {k: v.detach() for k, v in terms.items()}
-                spoken[player.name] = total.detach()
+                heard |= _each(Tensor.detach, said)
+                spoken |= {k: v.detach().float() for k, v in terms.items()}
+                spoken[player.name] = total.detach().float()
             for player in players:
                 for tensor, slope in zip(self.moved(player), gradients[player.name], strict=True):
                     # fused Adam on a CPU reads a transposed gradient in the wrong order

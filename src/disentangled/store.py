@@ -17,7 +17,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import filelock
@@ -35,8 +34,6 @@ COLUMNS = [
 
 NUMBER = ["step", "quantity", "estimator", "code", "factors", "value", "unit"]
 """The columns that differ between the numbers of one run."""
-
-NO_VERSIONS: Mapping[str, int] = MappingProxyType({})
 
 ROOT = "DISENTANGLED_RESULTS"
 """Environment variable that names another folder for results than book/results."""
@@ -147,10 +144,10 @@ def read_run(path: Path) -> RunFile:
         ) from None
 
 
-def read_rows(path: Path, current: Mapping[str, int] = NO_VERSIONS) -> list[dict[str, Any]]:
+def read_rows(path: Path, current: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
     """The rows of one file in long form, one number a row.
 
-    current: versions of scores by name; numbers of a score's other versions are left out.
+    current: versions of scores by name; numbers of other versions and scores are left out.
 
     Raises:
         DamagedFile: what is there is not what was written.
@@ -159,12 +156,12 @@ def read_rows(path: Path, current: Mapping[str, int] = NO_VERSIONS) -> list[dict
     return [
         run.common | number
         for name, scored in run.scores.items()
-        if current.get(name, scored.version) == scored.version
+        if current is None or current.get(name) == scored.version
         for number in scored.numbers
     ]
 
 
-def rows(experiment: str, profile: str, current: Mapping[str, int] = NO_VERSIONS) -> pd.DataFrame:
+def rows(experiment: str, profile: str, current: Mapping[str, int] | None = None) -> pd.DataFrame:
     """All rows of an experiment under a profile; damaged files are reported and left out.
 
     current: as in `read_rows`.

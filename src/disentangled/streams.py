@@ -8,6 +8,7 @@ from torch import Tensor
 
 from disentangled.data import FactorData
 from disentangled.objectives import OBJECTIVES, Source
+from disentangled.objectives.inputs import as_drawn_for
 from disentangled.runs import CHUNK, Run
 
 
@@ -25,7 +26,8 @@ class Stream:
         of their declaration; `first` steps were taken before."""
         source = Source(self.data, CHUNK, first, self.run.batch, self.run.n_axes, self.root)
         return {
-            name: given.draw(source, self.generator) for name, given in self.recipe.inputs.items()
+            name: as_drawn_for(name, given, source, self.generator)
+            for name, given in self.recipe.inputs.items()
         }
 
 

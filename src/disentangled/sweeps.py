@@ -29,7 +29,7 @@ from disentangled.hardware import Hardware
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, terminal
 from disentangled.scoring import SCORES
-from disentangled.workers import train
+from disentangled.workers import STOPPED, train
 
 __all__ = [
     "complete", "flops", "missing", "rescore", "rows", "rows_and_larger", "statement", "untaken",
@@ -43,13 +43,13 @@ def rows(experiment: str, profile: str) -> pd.DataFrame:
     """The rows that exist (see `store.COLUMNS`); reads only.
 
     Numbers of a score whose version has been raised since are left out until `rescore` renews
-    them; `untaken` lists them.
+    them; `untaken` lists them. So are those of a score that is called so no more.
 
     Raises:
         ValueError: an unknown experiment or profile.
     """
     declared = [s.run.id(seed) for s in settings(experiment, profile) for seed in s.seeds]
-    current = {name: score.version for name, score in SCORES.items()}
+    current = {name: score.version for name, score in SCORES.items()} | {STOPPED: 1}
     found = store.rows(experiment, profile, current)
     return found[found["run_id"].isin(declared)].reset_index(drop=True)
 
@@ -93,7 +93,7 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
             progress.update()
     progress.close()
     if gone:
-        lines = ["Not taken, since the model is gone:", *gone]
+        lines = ["Not taken, since the model is gone or another process has the run:", *gone]
         print(*lines, sep="\n  ", file=terminal(), flush=True)
     _commit_medians(experiment, profile, hardware.device)
     return rows(experiment, profile)
@@ -105,7 +105,10 @@ def _commit_medians(experiment: str, profile: str, device: torch.device) -> None
     for setting in settings(experiment, profile):
         whole = all(store.intact(models.row_path(setting.run, s)) for s in setting.seeds)
         if whole and setting.kept_by and _any_model(setting):
-            data = _load(setting.run.dataset, setting.run.size)
+            try:
+                data = _load(setting.run.dataset, setting.run.size)
+            except FileNotFoundError:  # `work` and `rescore` have said so
+                continue
             models.commit_median(setting, found, data.to(device))
 
 

@@ -90,8 +90,14 @@ def builder(role: str, name: str) -> Builder:
     """What builds the net of this name for a role: half of a pair, a critic, or a part.
 
     Raises:
-        ValueError: no net of this name plays the role; the message lists those that do.
+        ValueError: no net of this name plays the role, and the message lists those that do; or
+            a part has the name of another net.
     """
+    if name in PARTS and (name in NETS or name in CRITICS):
+        raise ValueError(
+            f"{name} stands in PARTS and in {'NETS' if name in NETS else 'CRITICS'}, two nets "
+            "under one name; name the part otherwise"
+        )
     if name in PARTS:
         return PARTS[name].build
     if role in ("encoder", "decoder") and name in NETS:

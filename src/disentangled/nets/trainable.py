@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import nn
 from torch.nn.utils import parametrizations
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 
 def check_trainable(built: Mapping[str, nn.Module]) -> None:
@@ -18,12 +19,18 @@ def check_trainable(built: Mapping[str, nn.Module]) -> None:
         built: the nets of one model by role.
 
     Raises:
-        ValueError: a weight that stands in two places, dropout, or a layer without a shape yet.
+        ValueError: a weight that stands in two places or asks for no gradient, dropout, torch's
+            spectral norm, or a layer without a shape yet.
     """
     seen: dict[int, str] = {}
     for role, net in built.items():
         for name, parameter in net.named_parameters(remove_duplicate=False):
             place = f"{role}.{name}"
+            if not parameter.requires_grad:
+                raise ValueError(
+                    f"{place} asks for no gradient, and a stack would train it all the same: "
+                    "register it as a buffer, or let it ask, in a net that no player moves"
+                )
             if id(parameter) in seen:
                 raise ValueError(
                     f"{place} and {seen[id(parameter)]} are one tied weight, which a stack would "
@@ -38,7 +45,10 @@ def check_trainable(built: Mapping[str, nn.Module]) -> None:
                     "seed's stream: declare a mask as an Input of the recipe and multiply by it, "
                     "or leave the layer out"
                 )
-            if isinstance(layer, parametrizations._SpectralNorm):
+            hooks = layer._forward_pre_hooks.values()
+            if any(isinstance(hook, SpectralNorm) for hook in hooks) or isinstance(
+                layer, parametrizations._SpectralNorm
+            ):
                 raise ValueError(
                     f"{role}.{name} is torch's own spectral norm, which vmap cannot lift: use "
                     "nets.spectral.spectral_norm, which gives the same numbers"

@@ -8,7 +8,7 @@ rounds follow each other. Each player hears what the players before it said in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
-from disentangled.nets.bound import Bound
+from disentangled.nets.bound import Bound, Tensors
 from disentangled.objectives.inputs import IMAGES, NOISE, Input
 from disentangled.types import Code, Loss
 
@@ -44,13 +44,22 @@ class Player(NamedTuple):
 
 
 def _encoder(nets: Nets, x: Tensor) -> tuple[Tensor, Tensor]:
-    mean, logvar = nets["encoder"](x)
+    mean, logvar = _net(nets, "encoder", "encode")(x)
     return mean, logvar
 
 
 def _decoder(nets: Nets, z: Tensor) -> Tensor:
-    logits: Tensor = nets["decoder"](z)
+    logits: Tensor = _net(nets, "decoder", "decode")(z)
     return logits
+
+
+def _net(nets: Nets, role: str, field: str) -> Bound:
+    if role not in nets:
+        raise ValueError(
+            f"the recipe has no net {role}, its nets are {', '.join(nets)}; say in its field "
+            f"{field} how they {field}"
+        )
+    return nets[role]
 
 
 IMAGES_AND_NOISE: Mapping[str, Input] = MappingProxyType({"x": IMAGES, "noise": NOISE})
@@ -85,6 +94,33 @@ class Recipe(NamedTuple):
     def players(self) -> list[Player]:
         """All players of both phases, in order."""
         return [player for players in (*self.rounds, *self.after) for player in players]
+
+    def check(self) -> None:
+        """Hold what was declared against what a game must be.
+
+        Raises:
+            ValueError: a round without players, two players of one name, a player that moves
+                what is no net of the game or no net at all, or weights that losses get already.
+        """
+        if not self.rounds or not all((*self.rounds, *self.after)):
+            raise ValueError(f"every round needs a player, got {self.rounds}, {self.after}")
+        names = [player.name for player in self.players()]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"two players are called {', '.join(twice)}; each has an optimiser under its "
+                "name: give every player a name of its own"
+            )
+        for player in self.players():
+            roles = player.nets if isinstance(player.nets, tuple) else ()
+            if not roles or len(set(roles)) < len(roles) or not set(roles) <= set(self.nets):
+                raise ValueError(
+                    f"{player.name} must move some of the nets {self.nets}, a tuple that names "
+                    f"each once, got {player.nets!r}"
+                )
+        if taken := sorted({"n_data", "pixel_area", "noise_covariance"} & set(self.weights)):
+            raise ValueError(f"every loss is given {', '.join(taken)}; name the weight otherwise")
+        if self.swept and self.swept not in self.weights:
+            raise ValueError(f"swept must be one of {sorted(self.weights)}, got {self.swept!r}")
 
 
 def encode(nets: Nets, x: Tensor, noise: Tensor) -> Code:
@@ -130,7 +166,7 @@ def unrolled(loss: Callable[[Bound], Tensor], net: Bound, *, steps: int, rate: f
         θ_{k+1} = θ_k − rate ∇_θ loss(net at θ_k),   k = 0, ..., steps − 1
 
     Gradients flow through all steps, to the net's own parameters and to whatever the loss
-    depends on, of any order. The net itself does not move.
+    depends on, of any order. The net itself does not move, nor do its buffers in these steps.
 
     Args:
         loss: of the net bound to other parameters, a scalar.
@@ -142,7 +178,7 @@ def unrolled(loss: Callable[[Bound], Tensor], net: Bound, *, steps: int, rate: f
     if steps < 0:
         raise ValueError(f"steps must be 0 or more, got {steps}")
     for _ in range(steps):
-        slope = torch.func.grad(lambda params, at=net: loss(at.at(params)))(net.params)
+        slope = torch.func.grad(lambda params, at=net: loss(at.aside(params)))(net.params)
         net = net.at({name: value - rate * slope[name] for name, value in net.params.items()})
     return net
 
@@ -154,32 +190,76 @@ def as_promised(player: Player, returned: Any) -> tuple[Loss, Heard]:
         ValueError: it is something else; the message says what to return.
     """
     loss, said = returned if isinstance(returned, tuple) and len(returned) == 2 else (None, None)
-    if not isinstance(loss, Loss) or not isinstance(said, Mapping):
+    whole = isinstance(loss, Loss) and isinstance(loss.terms, Mapping)
+    if not whole or not isinstance(said, Mapping):
         raise ValueError(
             f"the loss of {player.name} must return a Loss and a dict of what it says to the "
             f"players after it, got {type(returned).__name__}; return loss, {{}}"
         )
-    for name, value in {"total": loss.total, **loss.terms}.items():
+    assert isinstance(loss, Loss)
+    for name, value in (("total", loss.total), *loss.terms.items(), *said.items()):
         if not isinstance(value, Tensor):
             raise ValueError(
                 f"{name} of {player.name} must be a tensor, got {type(value).__name__}; give a "
                 "constant as torch.full_like(total, value)"
             )
+    if loss.terms.get(player.name, loss.total) is not loss.total:
+        raise ValueError(
+            f"{player.name} has a term of its own name that is not its total, which stands under "
+            "that name; name the term otherwise"
+        )
     return loss, dict(said)
 
 
-def check_shapes(player: Player, values: Mapping[str, Tensor], n_models: int) -> None:
+def check_values(
+    player: Player,
+    total: Tensor,
+    terms: Mapping[str, Tensor],
+    spoken: Iterable[str],
+    n_models: int,
+) -> None:
     """Hold the total and the terms of a player's loss, of a stack, against what `Loss` promises.
 
+    spoken: the names of the players before it in this step, and of their terms.
+
     Raises:
-        ValueError: one that is no scalar a model.
+        ValueError: one that is no scalar a model or no real number, a name that stands for
+            something else already, or a total without a gradient.
     """
-    for name, value in values.items():
+    if twice := sorted({player.name, *terms} & set(spoken)):
+        raise ValueError(
+            f"{', '.join(twice)} of {player.name} is also the name of a player or a term before "
+            "it; give each a name of its own"
+        )
+    if not total.requires_grad:
+        raise ValueError(
+            f"the total of {player.name} has no gradient; compute it outside of torch.no_grad and "
+            "do not detach it"
+        )
+    for name, value in {"total": total, **terms}.items():
+        if not value.is_floating_point():
+            raise ValueError(
+                f"{name} of {player.name} must be a real number, got {value.dtype}; give it as "
+                f"{name}.float()"
+            )
         if value.shape != (n_models,):
             raise ValueError(
                 f"{name} of {player.name} must be a scalar in nats per example, got shape "
                 f"{tuple(value.shape[1:])} for one model; take the mean over the batch"
             )
+
+
+def check_moves(player: Player, params: Tensors) -> None:
+    """Hold what a player moves, of all parameters by role, against that it moves something.
+
+    Raises:
+        ValueError: its nets have no parameters.
+    """
+    if not any(params[role] for role in player.nets):
+        raise ValueError(
+            f"{player.name} moves {', '.join(player.nets)}, where there is no parameter; leave "
+            "the player out, or let it move another net"
+        )
 
 
 def check_slopes(player: Player, names: Sequence[str], slopes: Sequence[Tensor | None]) -> None:

@@ -73,6 +73,43 @@ def as_drawn(data: FactorData, drawn: Tensor) -> Tensor:
     return drawn
 
 
+def as_drawn_for(name: str, given: Input, source: Source, generator: Generator) -> Tensor:
+    """What the input of this name draws for one seed, held against what it must.
+
+    Raises:
+        ValueError: it has not a value for each step, or comes from another generator.
+    """
+    before = torch.random.get_rng_state()
+    drawn = given.draw(source, generator)
+    if not torch.equal(before, torch.random.get_rng_state()):
+        raise ValueError(
+            f"the input {name} must draw from the generator that it is given, and draws from "
+            "torch's own; pass generator=generator"
+        )
+    got = tuple(drawn.shape) if isinstance(drawn, Tensor) else type(drawn).__name__
+    if not isinstance(drawn, Tensor) or drawn.shape[:1] != (source.steps,):
+        raise ValueError(
+            f"the input {name} must draw a tensor ({source.steps}, ...), a value for each of "
+            f"source.steps, got {got}"
+        )
+    return drawn
+
+
+def as_read(name: str, value: Tensor, n_models: int) -> Tensor:
+    """What the input of this name reads of one step, held against what it must.
+
+    Raises:
+        ValueError: it has not a value for each seed.
+    """
+    got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+    if not isinstance(value, Tensor) or value.shape[:1] != (n_models,):
+        raise ValueError(
+            f"the input {name} must read a tensor ({n_models}, ...), a value for each seed of the "
+            f"stack, got {got}; keep the first axis of what was drawn"
+        )
+    return value
+
+
 IMAGES = Input(_indices, _pixels)
 """A batch of images with replacement, x (B, C, H, W)."""
 

@@ -71,12 +71,23 @@ PICTURES: dict[str, ModelPictures] = {
 def taken(
     names: Iterable[str], model: Fitted, data: FactorData, code: Encoded
 ) -> dict[str, Scored]:
-    """The scores of these names; those that need factors are left out on data without any."""
-    return {
-        name: Scored(SCORES[name].version, SCORES[name].take(model, data, code))
-        for name in names
-        if data.factor_names or not SCORES[name].needs_factors
-    }
+    """The scores of these names; those that need factors are left out on data without any.
+
+    Raises:
+        ValueError: a score that returns no numbers of the model's step: it would never be taken.
+    """
+    scores = {}
+    for name in names:
+        score = SCORES[name]
+        if data.factor_names or not score.needs_factors:
+            numbers = score.take(model, data, code)
+            if not numbers or any(n.get("step") != model.step for n in numbers):
+                raise ValueError(
+                    f"the score {name} must return a list of numbers of step {model.step}, got "
+                    f"{numbers!r}; give number(model.step, ...), NaN where there is none"
+                )
+            scores[name] = Scored(score.version, numbers)
+    return scores
 
 
 __all__ = [
