@@ -21,14 +21,17 @@ class Cost(NamedTuple):
     flops: float
 
 
-def missing(experiment: str, profile: str) -> list[Setting]:
-    """What is declared and has no whole row file, the costliest settings first."""
+def missing(experiment: str, profile: str, *, as_declared: bool = False) -> list[Setting]:
+    """What is declared and has no whole row file, the costliest settings first.
+
+    as_declared: in the order of the declaration, which begins with what is wanted most.
+    """
     left = []
     for setting in settings(experiment, profile):
         seeds = [s for s in setting.seeds if not store.intact(models.row_path(setting.run, s))]
         if seeds:
             left.append(setting._replace(seeds=tuple(seeds)))
-    return sorted(left, key=lambda s: -_flops(s))
+    return left if as_declared else sorted(left, key=lambda s: -_flops(s))
 
 
 def _shape(run: Run) -> tuple[int, int, int]:

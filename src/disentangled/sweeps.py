@@ -6,7 +6,6 @@ stacks of runs that are free (see `workers.train`), and waits for those that oth
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -14,17 +13,16 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from disentangled import data as datasets
 from disentangled import hardware as machines
-from disentangled import models, rescoring, store
-from disentangled.data import FactorData
-from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, settings
+from disentangled import loading, medians, models, rescoring, store
+from disentangled.arguments import parsed
+from disentangled.deadlines import Deadline, in_minutes
+from disentangled.experiments import Setting, settings
 from disentangled.hardware import Hardware
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, terminal
@@ -68,7 +66,7 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
         for setting in declared:
             run = setting.run
             try:
-                data = _load(run.dataset, run.size).to(hardware.device)
+                data = loading.loaded(run).to(hardware.device)
             except FileNotFoundError as error:
                 warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
                 continue
@@ -79,26 +77,14 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
     if gone:
         lines = ["Not taken, since the model is gone:", *gone]
         print(*lines, sep="\n  ", file=terminal(), flush=True)
-    _commit_medians(experiment, profile, hardware.device)
-    return rows(experiment, profile)
-
-
-def _commit_medians(experiment: str, profile: str, device: torch.device) -> None:
-    """Write the models that settings commit, where all runs are there and the model is kept."""
     found = rows(experiment, profile)
-    for setting in settings(experiment, profile):
-        whole = all(store.intact(models.row_path(setting.run, s)) for s in setting.seeds)
-        if whole and setting.kept_by and _any_model(setting):
-            data = _load(setting.run.dataset, setting.run.size)
-            models.commit_median(setting, found, data.to(device))
+    medians.commit(found, settings(experiment, profile), hardware.device)
+    return found
 
 
-def _any_model(setting: Setting) -> bool:
-    last = setting.run.all_steps()
-    return any(models.model_path(setting.run, s, last).exists() for s in setting.seeds)
-
-
-def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd.DataFrame:
+def complete(
+    experiment: str, profile: str, *, workers: int | None = None, minutes: float | None = None
+) -> pd.DataFrame:
     """Train what is missing, then return all rows.
 
     States the cost first and shows progress on the terminal, also from within a notebook. What
@@ -108,11 +94,16 @@ def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd
         workers: processes; by default one a core on a CPU and one on a GPU, and never more than
             there are stacks to train. On a CPU each uses one core: a process a core was
             measured to be faster than threads, and no sum depends on the number of threads.
+        minutes: of the wall clock, for all of this. Settings then train in the order of their
+            declaration, what would not end in time is not begun, and what has begun is left at
+            checkpoints, from which the next call goes on. How long a scoring takes is known
+            from those before it, and guessed for the first.
 
     Raises:
-        ValueError: an unknown experiment or profile.
+        ValueError: an unknown experiment or profile, or minutes that are not above 0.
         RuntimeError: a worker failed; its message stands on the terminal.
     """
+    deadline = None if minutes is None else in_minutes(minutes)
     left = missing(experiment, profile)
     if left:
         print(statement(experiment, profile), file=terminal(), flush=True)
@@ -120,16 +111,23 @@ def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd
         n_processes = workers or (machines.cores() if on_cpu else 1)
         n_processes = min(n_processes, sum(map(n_stacks, left)))
         if n_processes == 1:
-            work(experiment, profile)
+            work(experiment, profile, None, deadline)
         else:
-            _work_apart(experiment, profile, n_processes)
-        _commit_medians(experiment, profile, machines.default_device())
-    return rows(experiment, profile)
+            _work_apart(experiment, profile, deadline, n_processes)
+    found = rows(experiment, profile)
+    if left or deadline:
+        declared, device = settings(experiment, profile), machines.default_device()
+        medians.commit(found, declared, device, deadline, left)
+    return found
 
 
-def _work_apart(experiment: str, profile: str, n_processes: int) -> None:
+def _work_apart(
+    experiment: str, profile: str, deadline: Deadline | None, n_processes: int
+) -> None:
     """`work` in processes of their own, which end with this one's wait for them."""
     command = [sys.executable, "-m", "disentangled.sweeps", experiment, profile, "--worker"]
+    if deadline:
+        command += ["--until", repr(deadline.at)]
     # The package may be on this process' path alone, and numpy's threads are not torch's.
     path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
@@ -147,30 +145,51 @@ def _work_apart(experiment: str, profile: str, n_processes: int) -> None:
         raise RuntimeError(f"a worker of {experiment}, {profile} failed; see the terminal")
 
 
-def work(experiment: str, profile: str, hardware: Hardware | None = None) -> None:
+def work(
+    experiment: str,
+    profile: str,
+    hardware: Hardware | None = None,
+    deadline: Deadline | None = None,
+) -> None:
     """Train runs until none is missing; waits for those that another process has claimed.
 
     A setting whose data are not on disk is left out with a warning. On a CPU this process trains
-    in one thread.
+    in one thread. With a deadline it looks at every setting once, in the order of their
+    declaration, and waits for nobody.
     """
     hardware = hardware or Hardware()
     impossible: set[str] = set()
     with _one_thread(hardware):
+        if deadline:
+            left = missing(experiment, profile, as_declared=True)
+            _train_all(left, hardware, impossible, deadline)
+            return
         while left := [s for s in missing(experiment, profile) if s.run.dataset not in impossible]:
-            found = False
-            for setting in left:
-                run = setting.run
-                if run.dataset in impossible:
-                    continue
-                try:
-                    data = _load(run.dataset, run.size)
-                except FileNotFoundError as error:
-                    warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
-                    impossible.add(run.dataset)
-                else:
-                    found |= train(setting, data.to(hardware.device), hardware)
-            if not found:
+            if not _train_all(left, hardware, impossible):
                 time.sleep(POLL)
+
+
+def _train_all(
+    left: Sequence[Setting],
+    hardware: Hardware,
+    impossible: set[str],
+    deadline: Deadline | None = None,
+) -> bool:
+    """Train these settings but those of impossible data; False if others have claims on all."""
+    found = False
+    for setting in left:
+        run = setting.run
+        if run.dataset in impossible or (deadline and not loading.time_for(run, deadline)):
+            continue
+        try:
+            data = loading.loaded(run)
+        except FileNotFoundError as error:
+            warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=3)
+            impossible.add(run.dataset)
+        else:
+            about = (setting, data.to(hardware.device), hardware)
+            found |= train(*about, deadline) if deadline else train(*about)
+    return found
 
 
 @contextmanager
@@ -184,28 +203,9 @@ def _one_thread(hardware: Hardware) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@cache
-def _load(name: str, size: int) -> FactorData:
-    return datasets.load(name, size=size)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m disentangled.sweeps EXPERIMENT PROFILE`: train what is missing."""
-    parser = argparse.ArgumentParser(
-        prog="python -m disentangled.sweeps",
-        description="Train what is missing of an experiment. Interrupt at will: a second call "
-        "goes on where the first one stopped.",
-    )
-    parser.add_argument("experiment", choices=sorted(EXPERIMENTS))
-    parser.add_argument("profile", choices=sorted(PROFILES))
-    parser.add_argument("--workers", type=int, help="processes (default: one a core, or one GPU)")
-    parser.add_argument("--worker", action="store_true", help="train in this process, no others")
-    parser.add_argument("--rescore", action="store_true",
-                        help="take new scores of kept models, train nothing")  # fmt: skip
-    parser.add_argument("--drop-models", action="store_true",
-                        help="delete the kept models, which later scores need")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true", help="state the cost and stop")
-    chosen = parser.parse_args(arguments)
+    chosen = parsed(arguments)
     if chosen.dry_run:
         print(statement(chosen.experiment, chosen.profile))
     elif chosen.rescore:
@@ -214,9 +214,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif chosen.drop_models:
         print(f"{models.drop(chosen.experiment, chosen.profile)} models deleted")
     elif chosen.worker:
-        work(chosen.experiment, chosen.profile)
+        deadline = Deadline(chosen.until) if chosen.until else None
+        if chosen.minutes:
+            deadline = in_minutes(chosen.minutes)
+        work(chosen.experiment, chosen.profile, None, deadline)
     else:
-        complete(chosen.experiment, chosen.profile, workers=chosen.workers)
+        complete(chosen.experiment, chosen.profile, workers=chosen.workers,
+                 minutes=chosen.minutes)  # fmt: skip
         print(statement(chosen.experiment, chosen.profile))
 
 

@@ -1,0 +1,43 @@
+"""What `python -m disentangled.sweeps` is asked for on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+
+from disentangled.experiments import EXPERIMENTS, PROFILES
+
+
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options by name; ends the process with a message where they make no sense."""
+    parser = argparse.ArgumentParser(
+        prog="python -m disentangled.sweeps",
+        description="Train what is missing of an experiment. Interrupt at will: a second call "
+        "goes on where the first one stopped.",
+    )
+    add = parser.add_argument
+    add("experiment", choices=sorted(EXPERIMENTS))
+    add("profile", choices=sorted(PROFILES))
+    add("--workers", type=int, help="processes (default: one a core, or one GPU)")
+    add("--worker", action="store_true", help="train in this process, no others")
+    add("--minutes", type=float, metavar="M",
+        help="stop within M minutes of the wall clock, at checkpoints, scoring counted; settings "
+        "train in the order of their declaration")  # fmt: skip
+    add("--until", type=float, metavar="SECONDS",
+        help="with --worker: stop before this moment, in seconds since 1970 (--minutes gives it "
+        "to the workers)")  # fmt: skip
+    instead = parser.add_mutually_exclusive_group()
+    add = instead.add_argument
+    add("--rescore", action="store_true", help="take new scores of kept models, train nothing")
+    add("--drop-models", action="store_true",
+        help="delete the kept models, which later scores need")  # fmt: skip
+    add("--dry-run", action="store_true", help="state the cost and stop")
+    chosen = parser.parse_args(arguments)
+    if chosen.minutes is not None and not 0 < chosen.minutes < math.inf:
+        parser.error(f"--minutes takes a number above 0, got {chosen.minutes}")
+    if chosen.minutes is not None and (chosen.rescore or chosen.drop_models or chosen.dry_run):
+        parser.error("--minutes goes with training alone; leave it out")
+    if chosen.until is not None and not chosen.worker:
+        parser.error("--until goes with --worker alone; --minutes sets a limit from here on")
+    return chosen
