@@ -33,6 +33,7 @@ def home(tmp_path, monkeypatch):
     tiny.register(monkeypatch.setitem)
     monkeypatch.setenv(store.ROOT, str(tmp_path))
     monkeypatch.setattr(deadlines, "_rate", lambda device: 1e15)
+    monkeypatch.setattr(deadlines, "RESERVE", 5.0)
     return tmp_path / "tiny" / "smoke"
 
 
@@ -138,8 +139,8 @@ def test_nothing_begins_that_will_not_fit(home, clock, monkeypatch):
 
 def test_what_is_expected_is_the_slowest_of_the_last_few():
     clock = Clock()
-    deadline = Deadline(clock.now + 45.0, clock)
-    assert deadline.left() == 45.0 - deadlines.RESERVE == 40.0
+    deadline = Deadline(clock.now + 40.0 + deadlines.RESERVE, clock)
+    assert deadline.left() == 40.0
     assert deadline.expected("chunk", 6.0) == 6.0
     assert deadline.expected("chunk", 1e9) == 10.0  # a guess is a quarter of the time at most
     for seconds in (9.0, 1.0, 3.0, 2.0):
@@ -176,8 +177,9 @@ def test_minutes_that_are_no_limit_are_refused(home, minutes, capsys, monkeypatc
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--minutes=1", "--dry-run"], "--minutes goes with training alone"),
-        (["--minutes=1", "--rescore"], "--minutes goes with training alone"),
+        (["--minutes=1", "--dry-run"], "--minutes goes with training, alone or before"),
+        (["--minutes=1", "--unpack=x"], "--minutes goes with training, alone or before"),
+        (["--pack=x", "--unpack=x"], "not allowed with"),
         (["--until=1"], "--until goes with --worker alone"),
         (["--rescore", "--dry-run"], "not allowed with"),
     ],

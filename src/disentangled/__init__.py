@@ -40,6 +40,8 @@ Training many seeds
     workers        the stacks of a setting: claim, train, score, write their rows
     rescoring      scores of kept models, taken anew
     plans          what is left of a sweep, and what it costs
+    archives       a sweep's files in a tar with digests, read with care
+    packing        rows and models of a sweep as one archive, and back
     arguments      what the sweeps' command is asked for
     sweeps         rows(...) reads, complete(...) trains what is missing, rescore(...) scores
 

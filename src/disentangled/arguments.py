@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from disentangled.experiments import EXPERIMENTS, PROFILES
 
@@ -32,12 +33,25 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--rescore", action="store_true", help="take new scores of kept models, train nothing")
     add("--drop-models", action="store_true",
         help="delete the kept models, which later scores need")  # fmt: skip
+    add(
+        "--pack",
+        type=Path,
+        metavar="FILE",
+        help="write rows that git does not track, with their pictures and models, into one "
+        "archive (a tar; compressed if the name ends in gz); with --minutes, train first",
+    )
+    add("--unpack", type=Path, metavar="FILE",
+        help="bring the files of such an archive to their places; digests are checked and "
+        "nothing is overwritten")  # fmt: skip
     add("--dry-run", action="store_true", help="state the cost and stop")
     chosen = parser.parse_args(arguments)
     if chosen.minutes is not None and not 0 < chosen.minutes < math.inf:
         parser.error(f"--minutes takes a number above 0, got {chosen.minutes}")
-    if chosen.minutes is not None and (chosen.rescore or chosen.drop_models or chosen.dry_run):
-        parser.error("--minutes goes with training alone; leave it out")
+    alone = chosen.rescore or chosen.drop_models or chosen.dry_run or chosen.unpack
+    if chosen.minutes is not None and alone:
+        parser.error("--minutes goes with training, alone or before --pack; leave it out")
+    if chosen.pack and chosen.worker:
+        parser.error("--pack does not go with --worker; take --workers 1 with --minutes")
     if chosen.until is not None and not chosen.worker:
         parser.error("--until goes with --worker alone; --minutes sets a limit from here on")
     return chosen

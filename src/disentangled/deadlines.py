@@ -23,8 +23,8 @@ from disentangled.hardware import Hardware
 from disentangled.runs import CHUNK
 from disentangled.stacks import image_shape
 
-RESERVE = 5.0
-"""Seconds kept for what is not watched: starting Python, writing checkpoints, reading rows."""
+RESERVE = 8.0
+"""Seconds kept for what is not watched: starting and ending Python, checkpoints, reading rows."""
 
 SLACK = 1.25
 """How much longer than expected a thing may take before it counts as too late."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ import pandas as pd
 import torch
 
 from disentangled import hardware as machines
-from disentangled import loading, medians, models, rescoring, store
+from disentangled import loading, medians, models, packing, rescoring, store
 from disentangled.arguments import parsed
 from disentangled.deadlines import Deadline, in_minutes
 from disentangled.experiments import Setting, settings
@@ -213,6 +214,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(statement(chosen.experiment, chosen.profile))
     elif chosen.drop_models:
         print(f"{models.drop(chosen.experiment, chosen.profile)} models deleted")
+    elif chosen.unpack:
+        came = packing.unpack(chosen.experiment, chosen.profile, chosen.unpack)
+        print(f"{came.new} files unpacked, {came.same} were there")
+        print(statement(chosen.experiment, chosen.profile))
+    elif chosen.pack and chosen.minutes is None:
+        print(_packed(chosen))
     elif chosen.worker:
         deadline = Deadline(chosen.until) if chosen.until else None
         if chosen.minutes:
@@ -222,6 +229,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complete(chosen.experiment, chosen.profile, workers=chosen.workers,
                  minutes=chosen.minutes)  # fmt: skip
         print(statement(chosen.experiment, chosen.profile))
+        if chosen.pack:
+            print(_packed(chosen))
+
+
+def _packed(chosen: Namespace) -> str:
+    n_files = packing.pack(chosen.experiment, chosen.profile, chosen.pack)
+    return f"{n_files} files packed into {chosen.pack}"
 
 
 if __name__ == "__main__":
