@@ -42,6 +42,7 @@ Training many seeds
     plans          what is left of a sweep, and what it costs
     archives       a sweep's files in a tar with digests, read with care
     packing        rows and models of a sweep as one archive, and back
+    cluster        the stacks of a sweep as tasks of a dask cluster
     arguments      what the sweeps' command is asked for
     sweeps         rows(...) reads, complete(...) trains what is missing, rescore(...) scores
 

@@ -22,6 +22,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("profile", choices=sorted(PROFILES))
     add("--workers", type=int, help="processes (default: one a core, or one GPU)")
     add("--worker", action="store_true", help="train in this process, no others")
+    add("--scheduler", metavar="ADDRESS",
+        help="train on the dask cluster whose scheduler listens there, tcp://host:8786, one task "
+        "a stack")  # fmt: skip
     add("--minutes", type=float, metavar="M",
         help="stop within M minutes of the wall clock, at checkpoints, scoring counted; settings "
         "train in the order of their declaration")  # fmt: skip
@@ -38,7 +41,8 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         metavar="FILE",
         help="write rows that git does not track, with their pictures and models, into one "
-        "archive (a tar; compressed if the name ends in gz); with --minutes, train first",
+        "archive (a tar; compressed if the name ends in gz); with --minutes or --scheduler, "
+        "train first",
     )
     add("--unpack", type=Path, metavar="FILE",
         help="bring the files of such an archive to their places; digests are checked and "
@@ -50,6 +54,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     alone = chosen.rescore or chosen.drop_models or chosen.dry_run or chosen.unpack
     if chosen.minutes is not None and alone:
         parser.error("--minutes goes with training, alone or before --pack; leave it out")
+    if chosen.scheduler and (alone or chosen.worker or chosen.workers or chosen.minutes):
+        parser.error("--scheduler goes with training, alone or before --pack: the cluster has "
+                     "its workers, which train to the end")  # fmt: skip
     if chosen.pack and chosen.worker:
         parser.error("--pack does not go with --worker; take --workers 1 with --minutes")
     if chosen.until is not None and not chosen.worker:

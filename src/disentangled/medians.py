@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import pandas as pd
@@ -34,7 +35,11 @@ def commit(
             done = run.setting_id() not in renewed and models.committed(setting) is not None
             if done or not loading.time_for(run, deadline):
                 continue
-        data = loading.loaded(run).to(device)
+        try:
+            data = loading.loaded(run).to(device)
+        except FileNotFoundError as error:  # a cluster's workers may have it
+            warnings.warn(f"no model of {run.title()} is committed: {error}", stacklevel=3)
+            continue
         if deadline is None or Pace(deadline, setting, data, Hardware(device)).allows_pass():
             models.commit_median(setting, rows, data)
 

@@ -43,9 +43,14 @@ def _flops(setting: Setting) -> float:
     return costs.flops(setting.run, _shape(setting.run)) * len(setting.seeds)
 
 
+def stacks(setting: Setting) -> list[list[int]]:
+    """The seeds of each stack into which the setting's runs fall here."""
+    return costs.groups(setting.run, setting.seeds, _shape(setting.run), Hardware())
+
+
 def n_stacks(setting: Setting) -> int:
     """Into how many stacks the setting's runs fall here: what processes can take apart."""
-    return len(costs.groups(setting.run, setting.seeds, _shape(setting.run), Hardware()))
+    return len(stacks(setting))
 
 
 def flops(experiment: str, profile: str) -> float:

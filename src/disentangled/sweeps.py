@@ -12,23 +12,26 @@ import sys
 import time
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
 
+from disentangled import cluster, loading, medians, models, packing, rescoring, store
 from disentangled import hardware as machines
-from disentangled import loading, medians, models, packing, rescoring, store
 from disentangled.arguments import parsed
 from disentangled.deadlines import Deadline, in_minutes
 from disentangled.experiments import Setting, settings
-from disentangled.hardware import Hardware
+from disentangled.hardware import Hardware, one_thread
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, terminal
 from disentangled.scoring import SCORES
 from disentangled.workers import train
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["complete", "flops", "missing", "rescore", "rows", "statement", "untaken", "work"]
 
@@ -63,7 +66,7 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
     declared = [s for s in settings(experiment, profile) if rescoring.untaken(s)]
     progress = bar(f"{experiment}, {profile}, scores", len(declared), unit="setting")
     gone: list[str] = []
-    with _one_thread(hardware):
+    with one_thread(hardware):
         for setting in declared:
             run = setting.run
             try:
@@ -84,7 +87,12 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
 
 
 def complete(
-    experiment: str, profile: str, *, workers: int | None = None, minutes: float | None = None
+    experiment: str,
+    profile: str,
+    *,
+    workers: int | None = None,
+    minutes: float | None = None,
+    client: Client | None = None,
 ) -> pd.DataFrame:
     """Train what is missing, then return all rows.
 
@@ -99,15 +107,25 @@ def complete(
             declaration, what would not end in time is not begun, and what has begun is left at
             checkpoints, from which the next call goes on. How long a scoring takes is known
             from those before it, and guessed for the first.
+        client: of a dask cluster, whose workers train one stack a task (see `cluster`).
 
     Raises:
-        ValueError: an unknown experiment or profile, or minutes that are not above 0.
+        ValueError: an unknown experiment or profile, minutes that are not above 0, or a client
+            with workers or minutes.
         RuntimeError: a worker failed; its message stands on the terminal.
     """
+    if client is not None and (workers is not None or minutes is not None):
+        raise ValueError(
+            f"expected a client alone, got workers={workers}, minutes={minutes}: its workers are "
+            "those of the cluster, and train to the end"
+        )
     deadline = None if minutes is None else in_minutes(minutes)
     left = missing(experiment, profile)
     if left:
         print(statement(experiment, profile), file=terminal(), flush=True)
+    if client is not None:
+        cluster.work(experiment, profile, client)
+    elif left:
         on_cpu = machines.default_device().type == "cpu"
         n_processes = workers or (machines.cores() if on_cpu else 1)
         n_processes = min(n_processes, sum(map(n_stacks, left)))
@@ -160,7 +178,7 @@ def work(
     """
     hardware = hardware or Hardware()
     impossible: set[str] = set()
-    with _one_thread(hardware):
+    with one_thread(hardware):
         if deadline:
             left = missing(experiment, profile, as_declared=True)
             _train_all(left, hardware, impossible, deadline)
@@ -193,17 +211,6 @@ def _train_all(
     return found
 
 
-@contextmanager
-def _one_thread(hardware: Hardware) -> Iterator[None]:
-    """One thread on a CPU: more of them wait for each other in spinning loops."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if hardware.device.type == "cpu" else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m disentangled.sweeps EXPERIMENT PROFILE`: train what is missing."""
     chosen = parsed(arguments)
@@ -218,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         came = packing.unpack(chosen.experiment, chosen.profile, chosen.unpack)
         print(f"{came.new} files unpacked, {came.same} were there")
         print(statement(chosen.experiment, chosen.profile))
-    elif chosen.pack and chosen.minutes is None:
+    elif chosen.pack and chosen.minutes is None and chosen.scheduler is None:
         print(_packed(chosen))
     elif chosen.worker:
         deadline = Deadline(chosen.until) if chosen.until else None
@@ -226,8 +233,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             deadline = in_minutes(chosen.minutes)
         work(chosen.experiment, chosen.profile, None, deadline)
     else:
-        complete(chosen.experiment, chosen.profile, workers=chosen.workers,
-                 minutes=chosen.minutes)  # fmt: skip
+        with cluster.connect(chosen.scheduler) if chosen.scheduler else nullcontext() as client:
+            complete(chosen.experiment, chosen.profile, workers=chosen.workers,
+                     minutes=chosen.minutes, client=client)  # fmt: skip
         print(statement(chosen.experiment, chosen.profile))
         if chosen.pack:
             print(_packed(chosen))
