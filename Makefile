@@ -18,8 +18,8 @@ test: lint ## Check everything: style, types, package, chapters under the smoke 
 lint: setup ## Check style (ruff) and types (mypy).
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy
 
-sweep: setup ## Train what is missing: make sweep EXPERIMENT=beta_tcvae PROFILE=laptop
-	@$(PYTHON) -m disentangled.sweeps $(EXPERIMENT) $(PROFILE)
+sweep: setup ## Train what is missing: make sweep EXPERIMENT=beta_tcvae PROFILE=laptop, or what fits: MINUTES=8
+	@$(PYTHON) -m disentangled.sweeps $(EXPERIMENT) $(PROFILE) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench: setup ## Measure speed: ratios of our code to the plain way, in pairs, within one run.
 	@$(PYTHON) bench/bench.py

@@ -11,6 +11,7 @@ from torch import nn
 
 from disentangled import (
     experiments,
+    loading,
     models,
     plans,
     rescoring,
@@ -294,11 +295,12 @@ def test_a_damaged_median_and_absent_data_do_not_stop_a_sweep(home, monkeypatch)
     with pytest.warns(UserWarning, match="is damaged"):
         found = sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
 
-    def absent(name, size):
+    def absent(run):
         raise FileNotFoundError("expected tiny.npz, found none")
 
-    monkeypatch.setattr(sweeps, "_load", absent)
-    assert sweeps.rescore("tiny", "smoke", hardware=tiny.CPU).equals(found)
+    monkeypatch.setattr(loading, "loaded", absent)
+    with pytest.warns(UserWarning, match=r"no model of vae is committed: expected tiny\.npz"):
+        assert sweeps.rescore("tiny", "smoke", hardware=tiny.CPU).equals(found)
     assert models.committed(chosen) is None
 
 

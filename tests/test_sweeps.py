@@ -16,6 +16,7 @@ import tiny
 import torch
 
 from disentangled import (
+    arguments,
     costs,
     experiments,
     models,
@@ -384,8 +385,8 @@ def test_workers_find_the_package_and_report_failure(
     heard = [json.loads(path.read_text()) for path in tmp_path.glob("log*")]
     assert len(heard) == started  # no more than there are stacks
     source = str(Path(store.__file__).parents[1])
-    for arguments, path, threads in heard:
-        assert arguments == ["-m", "disentangled.sweeps", "tiny", "smoke", "--worker"]
+    for asked_for, path, threads in heard:
+        assert asked_for == ["-m", "disentangled.sweeps", "tiny", "smoke", "--worker"]
         assert (path.split(os.pathsep), threads) == ([source, "elsewhere"], "1")
 
 
@@ -414,7 +415,7 @@ def test_progress_without_a_file_goes_to_the_first_stream(monkeypatch):
 
 def test_the_command_states_the_cost_or_trains(home, monkeypatch, capsys):
     only(monkeypatch, one())
-    monkeypatch.setattr(sweeps, "EXPERIMENTS", {"tiny": None})
+    monkeypatch.setattr(arguments, "EXPERIMENTS", {"tiny": None})
     sweeps.main(["tiny", "smoke", "--dry-run"])
     assert capsys.readouterr().out.startswith("tiny, smoke: 1 runs of 1 settings are missing")
     assert numbers(home) == {}

@@ -35,9 +35,17 @@ Training many seeds
     scoring        a fitted model to the numbers of its row
     experiments    declarations: what varies, on what, judged how, for which figure; profiles
     models         trained models on disk: all of a sweep's, and the few that are committed
+    deadlines      what fits into the time that is left
+    loading        the images of runs, loaded once a process
+    medians        the few models that are committed
+    checkpoints    where the seeds of a run stood, on disk
     workers        the stacks of a setting: claim, train, score, write their rows
     rescoring      scores of kept models, taken anew
     plans          what is left of a sweep, and what it costs
+    archives       a sweep's files in a tar with digests, read with care
+    packing        rows and models of a sweep as one archive, and back
+    cluster        the stacks of a sweep as tasks of a dask cluster
+    arguments      what the sweeps' command is asked for
     sweeps         rows(...) reads, complete(...) trains what is missing, rescore(...) scores
 
 Evidence

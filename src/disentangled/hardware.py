@@ -136,3 +136,14 @@ def prepare(hardware: Hardware) -> None:
     if not mallopt(M_MMAP_THRESHOLD, KEPT):
         mallopt(M_MMAP_THRESHOLD, KEPT_BY_OLD_GLIBC)
     mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+@contextlib.contextmanager
+def one_thread(hardware: Hardware) -> Iterator[None]:
+    """One thread on a CPU: more of them wait for each other in spinning loops."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if hardware.device.type == "cpu" else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

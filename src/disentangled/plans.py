@@ -21,18 +21,18 @@ class Cost(NamedTuple):
     flops: float
 
 
-def missing(experiment: str, profile: str) -> list[Setting]:
+def missing(experiment: str, profile: str, *, as_declared: bool = False) -> list[Setting]:
     """What is declared and has no whole row file.
 
-    On a GPU as it is declared, the most wanted first, since one process takes it in turn. On a CPU
-    the costliest first, so that processes end at about the same time.
+    On a GPU, and where as_declared asks for it, in the order of the declaration, which begins with
+    what is wanted most. Else the costliest first, so that processes end at about the same time.
     """
     left = []
     for setting in settings(experiment, profile):
         seeds = [s for s in setting.seeds if not store.intact(models.row_path(setting.run, s))]
         if seeds:
             left.append(setting._replace(seeds=tuple(seeds)))
-    in_turn = machines.default_device().type == "cuda"
+    in_turn = as_declared or machines.default_device().type == "cuda"
     return left if in_turn else sorted(left, key=lambda s: -_flops(s))
 
 
@@ -45,9 +45,14 @@ def _flops(setting: Setting) -> float:
     return costs.flops(setting.run, _shape(setting.run)) * len(setting.seeds)
 
 
+def stacks(setting: Setting) -> list[list[int]]:
+    """The seeds of each stack into which the setting's runs fall here."""
+    return costs.groups(setting.run, setting.seeds, _shape(setting.run), Hardware())
+
+
 def n_stacks(setting: Setting) -> int:
     """Into how many stacks the setting's runs fall here: what processes can take apart."""
-    return len(costs.groups(setting.run, setting.seeds, _shape(setting.run), Hardware()))
+    return len(stacks(setting))
 
 
 def flops(experiment: str, profile: str) -> float:

@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,9 @@ NUMBER = ["step", "quantity", "estimator", "code", "factors", "value", "unit"]
 
 ROOT = "DISENTANGLED_RESULTS"
 """Environment variable that names another folder for results than book/results."""
+
+
+_ELSEWHERE: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
 
 
 class Scored(NamedTuple):
@@ -68,8 +72,18 @@ def checkout() -> Path:
 
 def results() -> Path:
     """Where rows live: $DISENTANGLED_RESULTS, else book/results in the checkout."""
-    named = os.environ.get(ROOT)
+    named = _ELSEWHERE.get() or os.environ.get(ROOT)
     return Path(named) if named else checkout() / "book" / "results"
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[None]:
+    """Rows of this thread live below another folder."""
+    before = _ELSEWHERE.set(folder)
+    try:
+        yield
+    finally:
+        _ELSEWHERE.reset(before)
 
 
 def folder(experiment: str, profile: str) -> Path:

@@ -6,30 +6,32 @@ stacks of runs that are free (see `workers.train`), and waits for those that oth
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
 
-from disentangled import data as datasets
+from disentangled import cluster, loading, medians, models, packing, rescoring, store
 from disentangled import hardware as machines
-from disentangled import models, rescoring, store
-from disentangled.data import FactorData
-from disentangled.experiments import EXPERIMENTS, PROFILES, Setting, larger, settings
-from disentangled.hardware import Hardware
+from disentangled.arguments import parsed
+from disentangled.deadlines import Deadline, in_minutes
+from disentangled.experiments import Setting, larger, settings
+from disentangled.hardware import Hardware, one_thread
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, terminal
 from disentangled.scoring import SCORES
 from disentangled.workers import STOPPED, train
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = [
     "complete", "flops", "missing", "rescore", "rows", "rows_and_larger", "statement", "untaken",
@@ -80,11 +82,11 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
     declared = [s for s in settings(experiment, profile) if rescoring.untaken(s)]
     progress = bar(f"{experiment}, {profile}, scores", len(declared), unit="setting")
     gone: list[str] = []
-    with _one_thread(hardware):
+    with one_thread(hardware):
         for setting in declared:
             run = setting.run
             try:
-                data = _load(run.dataset, run.size).to(hardware.device)
+                data = loading.loaded(run).to(hardware.device)
             except FileNotFoundError as error:
                 warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
                 continue
@@ -95,29 +97,19 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
     if gone:
         lines = ["Not taken, since the model is gone or another process has the run:", *gone]
         print(*lines, sep="\n  ", file=terminal(), flush=True)
-    _commit_medians(experiment, profile, hardware.device)
-    return rows(experiment, profile)
-
-
-def _commit_medians(experiment: str, profile: str, device: torch.device) -> None:
-    """Write the models that settings commit, where all runs are there and the model is kept."""
     found = rows(experiment, profile)
-    for setting in settings(experiment, profile):
-        whole = all(store.intact(models.row_path(setting.run, s)) for s in setting.seeds)
-        if whole and setting.kept_by and _any_model(setting):
-            try:
-                data = _load(setting.run.dataset, setting.run.size)
-            except FileNotFoundError:  # `work` and `rescore` have said so
-                continue
-            models.commit_median(setting, found, data.to(device))
+    medians.commit(found, settings(experiment, profile), hardware.device)
+    return found
 
 
-def _any_model(setting: Setting) -> bool:
-    last = setting.run.all_steps()
-    return any(models.model_path(setting.run, s, last).exists() for s in setting.seeds)
-
-
-def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd.DataFrame:
+def complete(
+    experiment: str,
+    profile: str,
+    *,
+    workers: int | None = None,
+    minutes: float | None = None,
+    client: Client | None = None,
+) -> pd.DataFrame:
     """Train what is missing, then return all rows.
 
     States the cost first and shows progress on the terminal, also from within a notebook. What
@@ -127,28 +119,50 @@ def complete(experiment: str, profile: str, *, workers: int | None = None) -> pd
         workers: processes; by default one a core on a CPU and one on a GPU, and never more than
             there are stacks to train. On a CPU each uses one core: a process a core was
             measured to be faster than threads, and no sum depends on the number of threads.
+        minutes: of the wall clock, for all of this. Settings then train in the order of their
+            declaration, what would not end in time is not begun, and what has begun is left at
+            checkpoints, from which the next call goes on. How long a scoring takes is known
+            from those before it, and guessed for the first.
+        client: of a dask cluster, whose workers train one stack a task (see `cluster`).
 
     Raises:
-        ValueError: an unknown experiment or profile.
+        ValueError: an unknown experiment or profile, minutes that are not above 0, or a client
+            with workers or minutes.
         RuntimeError: a worker failed; its message stands on the terminal.
     """
+    if client is not None and (workers is not None or minutes is not None):
+        raise ValueError(
+            f"expected a client alone, got workers={workers}, minutes={minutes}: its workers are "
+            "those of the cluster, and train to the end"
+        )
+    deadline = None if minutes is None else in_minutes(minutes)
     left = missing(experiment, profile)
     if left:
         print(statement(experiment, profile), file=terminal(), flush=True)
+    if client is not None:
+        cluster.work(experiment, profile, client)
+    elif left:
         on_cpu = machines.default_device().type == "cpu"
         n_processes = workers or (machines.cores() if on_cpu else 1)
         n_processes = min(n_processes, sum(map(n_stacks, left)))
         if n_processes == 1:
-            work(experiment, profile)
+            work(experiment, profile, None, deadline)
         else:
-            _work_apart(experiment, profile, n_processes)
-        _commit_medians(experiment, profile, machines.default_device())
-    return rows(experiment, profile)
+            _work_apart(experiment, profile, deadline, n_processes)
+    found = rows(experiment, profile)
+    if left or deadline:
+        declared, device = settings(experiment, profile), machines.default_device()
+        medians.commit(found, declared, device, deadline, left)
+    return found
 
 
-def _work_apart(experiment: str, profile: str, n_processes: int) -> None:
+def _work_apart(
+    experiment: str, profile: str, deadline: Deadline | None, n_processes: int
+) -> None:
     """`work` in processes of their own, which end with this one's wait for them."""
     command = [sys.executable, "-m", "disentangled.sweeps", experiment, profile, "--worker"]
+    if deadline:
+        command += ["--until", repr(deadline.at)]
     # The package may be on this process' path alone, and numpy's threads are not torch's.
     path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
@@ -166,65 +180,56 @@ def _work_apart(experiment: str, profile: str, n_processes: int) -> None:
         raise RuntimeError(f"a worker of {experiment}, {profile} failed; see the terminal")
 
 
-def work(experiment: str, profile: str, hardware: Hardware | None = None) -> None:
+def work(
+    experiment: str,
+    profile: str,
+    hardware: Hardware | None = None,
+    deadline: Deadline | None = None,
+) -> None:
     """Train runs until none is missing; waits for those that another process has claimed.
 
     A setting whose data are not on disk is left out with a warning. On a CPU this process trains
-    in one thread.
+    in one thread. With a deadline it looks at every setting once, in the order of their
+    declaration, and waits for nobody.
     """
     hardware = hardware or Hardware()
     impossible: set[str] = set()
-    with _one_thread(hardware):
+    with one_thread(hardware):
+        if deadline:
+            left = missing(experiment, profile, as_declared=True)
+            _train_all(left, hardware, impossible, deadline)
+            return
         while left := [s for s in missing(experiment, profile) if s.run.dataset not in impossible]:
-            found = False
-            for setting in left:
-                run = setting.run
-                if run.dataset in impossible:
-                    continue
-                try:
-                    data = _load(run.dataset, run.size)
-                except FileNotFoundError as error:
-                    warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
-                    impossible.add(run.dataset)
-                else:
-                    found |= train(setting, data.to(hardware.device), hardware)
-            if not found:
+            if not _train_all(left, hardware, impossible):
                 time.sleep(POLL)
 
 
-@contextmanager
-def _one_thread(hardware: Hardware) -> Iterator[None]:
-    """One thread on a CPU: more of them wait for each other in spinning loops."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if hardware.device.type == "cpu" else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@cache
-def _load(name: str, size: int) -> FactorData:
-    return datasets.load(name, size=size)
+def _train_all(
+    left: Sequence[Setting],
+    hardware: Hardware,
+    impossible: set[str],
+    deadline: Deadline | None = None,
+) -> bool:
+    """Train these settings but those of impossible data; False if others have claims on all."""
+    found = False
+    for setting in left:
+        run = setting.run
+        if run.dataset in impossible or (deadline and not loading.time_for(run, deadline)):
+            continue
+        try:
+            data = loading.loaded(run)
+        except FileNotFoundError as error:
+            warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=3)
+            impossible.add(run.dataset)
+        else:
+            about = (setting, data.to(hardware.device), hardware)
+            found |= train(*about, deadline) if deadline else train(*about)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m disentangled.sweeps EXPERIMENT PROFILE`: train what is missing."""
-    parser = argparse.ArgumentParser(
-        prog="python -m disentangled.sweeps",
-        description="Train what is missing of an experiment. Interrupt at will: a second call "
-        "goes on where the first one stopped.",
-    )
-    parser.add_argument("experiment", choices=sorted(EXPERIMENTS))
-    parser.add_argument("profile", choices=sorted(PROFILES))
-    parser.add_argument("--workers", type=int, help="processes (default: one a core, or one GPU)")
-    parser.add_argument("--worker", action="store_true", help="train in this process, no others")
-    parser.add_argument("--rescore", action="store_true",
-                        help="take new scores of kept models, train nothing")  # fmt: skip
-    parser.add_argument("--drop-models", action="store_true",
-                        help="delete the kept models, which later scores need")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true", help="state the cost and stop")
-    chosen = parser.parse_args(arguments)
+    chosen = parsed(arguments)
     if chosen.dry_run:
         print(statement(chosen.experiment, chosen.profile))
     elif chosen.rescore:
@@ -232,11 +237,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(statement(chosen.experiment, chosen.profile))
     elif chosen.drop_models:
         print(f"{models.drop(chosen.experiment, chosen.profile)} models deleted")
-    elif chosen.worker:
-        work(chosen.experiment, chosen.profile)
-    else:
-        complete(chosen.experiment, chosen.profile, workers=chosen.workers)
+    elif chosen.unpack:
+        came = packing.unpack(chosen.experiment, chosen.profile, chosen.unpack)
+        print(f"{came.new} files unpacked, {came.same} were there")
         print(statement(chosen.experiment, chosen.profile))
+    elif chosen.pack and chosen.minutes is None and chosen.scheduler is None:
+        print(_packed(chosen))
+    elif chosen.worker:
+        deadline = Deadline(chosen.until) if chosen.until else None
+        if chosen.minutes:
+            deadline = in_minutes(chosen.minutes)
+        work(chosen.experiment, chosen.profile, None, deadline)
+    else:
+        with cluster.connect(chosen.scheduler) if chosen.scheduler else nullcontext() as client:
+            complete(chosen.experiment, chosen.profile, workers=chosen.workers,
+                     minutes=chosen.minutes, client=client)  # fmt: skip
+        print(statement(chosen.experiment, chosen.profile))
+        if chosen.pack:
+            print(_packed(chosen))
+
+
+def _packed(chosen: Namespace) -> str:
+    n_files = packing.pack(chosen.experiment, chosen.profile, chosen.pack)
+    return f"{n_files} files packed into {chosen.pack}"
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def trajectory(
     save: Callable[[dict[int, Checkpoint]], None] | None = None,
     save_every: float = 60.0,
     report: Callable[[Progress], None] | None = None,
+    pause: Callable[[int], bool] | None = None,
 ) -> Iterator[Fitted]:
     """Train one group of seeds as one stack; yield the models at the milestones and at the end.
 
@@ -77,6 +78,9 @@ def trajectory(
         start: checkpoints of all seeds, at one and the same step, to go on from.
         save: called with the checkpoints of all running seeds about every `save_every` seconds.
         report: called after every chunk.
+        pause: called before every chunk with the step that it ends at; where it says yes,
+            training saves and ends there. With it the chunk before each goal is saved as well,
+            so that scoring at the goal can be given up.
 
     A seed whose loss or whose parameters are not finite stops; the others go on.
 
@@ -104,7 +108,19 @@ def trajectory(
     # What was reached before the checkpoint was yielded then.
     goals = sorted(step for step in {*milestones, run.all_steps()} if step > first)
     saved = began = time.perf_counter()
+
+    def reached() -> dict[int, Checkpoint]:
+        states = {seed: stack.state(i) for i, seed in enumerate(stack.seeds)}
+        return {seed: Checkpoint(stack.step, seconds, state) for seed, state in states.items()}
+
     while goals and stack.seeds:
+        if pause:
+            end = stack.step + CHUNK
+            over = pause(end)
+            if save and ((over and stack.step > first) or end == goals[0]):
+                save(reached())
+            if over:
+                return
         tick = time.perf_counter()
         terms = stack.advance()
         finite = stack.finite(terms)
@@ -121,8 +137,7 @@ def trajectory(
             goals.pop(0)
             yield _fitted(stack, dict(stopped), terms, seconds)
         if save and time.perf_counter() - saved > save_every and stack.step < run.all_steps():
-            states = {seed: stack.state(i) for i, seed in enumerate(stack.seeds)}
-            save({s: Checkpoint(stack.step, seconds, state) for s, state in states.items()})
+            save(reached())
             saved = time.perf_counter()
 
 

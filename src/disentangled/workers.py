@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from disentangled import costs, models, scoring, store
+from disentangled import checkpoints, costs, models, scoring, store
 from disentangled import progress as lines
+from disentangled.checkpoints import Scores
 from disentangled.data import FactorData
+from disentangled.deadlines import Deadline, Pace
 from disentangled.experiments import Setting
 from disentangled.fitted import Fitted
 from disentangled.hardware import Hardware
@@ -35,21 +35,26 @@ from disentangled.training import Checkpoint, Progress, trajectory
 STOPPED = "stopped"
 """Stands for a score in the row file of a run that stopped: one number, the step."""
 
-Scores = dict[str, Scored]
 
-
-def train(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
+def train(
+    setting: Setting, data: FactorData, hardware: Hardware, deadline: Deadline | None = None
+) -> bool:
     """Train the setting's missing runs, stack by stack; False if others have claims on all.
 
     data: the images of the setting, on the hardware's device.
+    deadline: what will not end before it is not begun; what has begun is left at a checkpoint.
     """
     found = False
     for group in costs.groups(setting.run, setting.seeds, image_shape(data), hardware):
-        found |= _train_claimed(setting._replace(seeds=tuple(group)), data, hardware)
+        stack = setting._replace(seeds=tuple(group))
+        if deadline is None or Pace(deadline, stack, data, hardware).allows_chunk():
+            found |= _train_claimed(stack, data, hardware, deadline)
     return found
 
 
-def _train_claimed(setting: Setting, data: FactorData, hardware: Hardware) -> bool:
+def _train_claimed(
+    setting: Setting, data: FactorData, hardware: Hardware, deadline: Deadline | None
+) -> bool:
     """Claim all runs of a group and train the missing ones; False if another has a claim."""
     run = setting.run
     paths = {seed: row_path(run, seed) for seed in setting.seeds}
@@ -58,59 +63,15 @@ def _train_claimed(setting: Setting, data: FactorData, hardware: Hardware) -> bo
             return False
         # Another process may have finished some since they were found missing.
         seeds = [seed for seed, path in paths.items() if not store.intact(path)]
-        resumed = _resumed(run, seeds)
+        resumed = checkpoints.resumed(run, seeds)
         for step in sorted({c.step for c, _ in resumed.values()}):
             together = tuple(seed for seed in seeds if resumed[seed][0].step == step)
             starts = [resumed[seed][0] for seed in together] if step else []
             scores = {seed: resumed[seed][1] for seed in together}
-            _train_group(setting._replace(seeds=together), data, hardware, starts, scores)
+            group = setting._replace(seeds=together)
+            pace = Pace(deadline, group, data, hardware) if deadline else None
+            _train_group(group, data, hardware, starts, scores, pace)
         return True
-
-
-def _checkpoints(run: Run, seed: int) -> dict[int, Path]:
-    """The seed's checkpoints on disk by their step."""
-    home = store.folder(run.experiment, run.profile) / "checkpoints"
-    paths = home.glob(f"{run.id(seed)}-*.safetensors")
-    return {int(path.stem.split("-")[1]): path for path in paths}
-
-
-def _resumed(run: Run, seeds: Sequence[int]) -> dict[int, tuple[Checkpoint, Scores]]:
-    """Where every seed stood, with the scores taken until then; step 0 if it has not begun.
-
-    Seeds go on together from the last step that all of them have, as they would have gone on
-    without the interruption, which may have come between the checkpoints of one step.
-    """
-    kept = {seed: _checkpoints(run, seed) for seed in seeds}
-    common = set.intersection(*(set(steps) for steps in kept.values())) if kept else set()
-    resumed: dict[int, tuple[Checkpoint, Scores]] = {}
-    for seed, steps in kept.items():
-        resumed[seed] = Checkpoint(0, 0.0, {}), {}
-        if steps:
-            path = steps[max(common or steps)]
-            try:
-                state, about = store.read_tensors(path)
-                checkpoint = Checkpoint(int(about["step"]), float(about["seconds"]), state)
-                scores = {k: Scored(*v) for k, v in json.loads(about["scores"]).items()}
-                resumed[seed] = checkpoint, scores
-            except store.DamagedFile as damage:
-                warnings.warn(f"{damage}; the run starts anew", stacklevel=2)
-    return resumed
-
-
-def _save(run: Run, checkpoints: dict[int, Checkpoint], scores: dict[int, Scores]) -> None:
-    """Write the checkpoints of a group; the previous ones go when all of these are there."""
-    home = store.folder(run.experiment, run.profile) / "checkpoints"
-    before = [path for seed in checkpoints for path in _checkpoints(run, seed).values()]
-    for seed, kept in checkpoints.items():
-        about = {
-            "step": str(kept.step),
-            "seconds": repr(kept.seconds),
-            "scores": json.dumps(scores[seed]),
-        }
-        path = home / f"{run.id(seed)}-{kept.step}.safetensors"
-        store.write_tensors(path, kept.state, **about)
-    for path in before:
-        path.unlink(missing_ok=True)
 
 
 def _train_group(
@@ -119,18 +80,30 @@ def _train_group(
     hardware: Hardware,
     start: list[Checkpoint],
     scores: dict[int, Scores],
+    pace: Pace | None = None,
 ) -> None:
-    """Train a group of seeds, score them at the milestones, write their rows and pictures."""
+    """Train a group of seeds, score them at the milestones, write their rows and pictures.
+
+    With a pace it may end earlier. A goal whose models are not all scored by then is left at the
+    chunk before it, with the scores that were taken: the group plays that chunk again, as a whole,
+    so that its numbers are those of a group that was not cut.
+    """
     run = setting.run
     halted: set[int] = set()
+    before: dict[int, Checkpoint] = {}
     title, done = f"{run.title()} x {len(setting.seeds)}", start[0].step if start else 0
     bar = lines.bar(title, run.all_steps(), unit="step", done=done)
 
-    def save(checkpoints: dict[int, Checkpoint]) -> None:
-        _save(run, checkpoints, scores)
+    def save(reached: dict[int, Checkpoint]) -> None:
+        if pace:
+            before.clear()
+            before.update(reached)
+        checkpoints.save(run, reached, scores)
 
     def report(progress: Progress) -> None:
         bar.update(progress.step - bar.n)
+        if pace:
+            pace.chunk_done()
 
     for fitted in trajectory(
         run,
@@ -141,24 +114,36 @@ def _train_group(
         start=start,
         save=save,
         report=report,
+        pause=(lambda end: not pace.begin_chunk(end)) if pace else None,
     ):
         last = fitted.step == run.all_steps()
         stopped = dict(fitted.stopped)
+        rows: dict[int, RunFile] = {}
         for position, seed in enumerate(fitted.seeds):
-            model = fitted.alone(position)
-            code = scoring.encoded(model, data)
-            if not torch.isfinite(code.z).all():  # on images that no loss has seen of late
-                stopped |= {seed: fitted.step} if last else {}
-                continue
-            taken = scoring.taken(setting.scores_at(fitted.step), model, data, code)
-            scores[seed] = joined(scores[seed], taken)
-            models.keep(model)
-            if last:
-                drawn = draw_pictures(setting, model, data, code)
-                row = RunFile(
-                    _settings(run, seed), _common(fitted, seed, data), scores[seed], drawn
-                )
-                store.write_rows(row_path(run, seed), row)
+            names = setting.scores_at(fitted.step)
+            known = pace is not None and _known(scores[seed], names, fitted.step, data)
+            if pace and not known and not pace.allows_scoring(fitted.step):
+                checkpoints.save(run, before, scores)
+                bar.close()
+                return
+            with pace.scoring_watched(fitted.step, known) if pace else nullcontext():
+                model = fitted.alone(position)
+                code = scoring.encoded(model, data)
+                if not torch.isfinite(code.z).all():  # on images that no loss has seen of late
+                    stopped |= {seed: fitted.step} if last else {}
+                    continue
+                if not known:
+                    taken = scoring.taken(names, model, data, code)
+                    scores[seed] = joined(scores[seed], taken)
+                models.keep(model)
+                if last:
+                    drawn = draw_pictures(setting, model, data, code)
+                    rows[seed] = RunFile(
+                        _settings(run, seed), _common(fitted, seed, data), scores[seed], drawn
+                    )
+            if pace is None:
+                _write(run, rows)
+        _write(run, rows)
         for seed in stopped.keys() - halted:
             halt = scoring.number(
                 stopped[seed], "stopped", stopped[seed], estimator="not finite", unit="step"
@@ -171,10 +156,29 @@ def _train_group(
             )
             store.write_rows(row_path(run, seed), row)
             halted.add(seed)
+            checkpoints.drop(run, seed)
     bar.close()
     for seed in setting.seeds:
-        for path in _checkpoints(run, seed).values():
-            path.unlink(missing_ok=True)
+        if store.intact(row_path(run, seed)):
+            checkpoints.drop(run, seed)
+
+
+def _write(run: Run, rows: dict[int, RunFile]) -> None:
+    """Write the rows of these seeds, each once."""
+    for seed in list(rows):
+        store.write_rows(row_path(run, seed), rows.pop(seed))
+
+
+def _known(scores: Scores, names: Sequence[str], step: int, data: FactorData) -> bool:
+    """Whether a call that was cut has taken all of these scores at the step."""
+    wanted = {name: scoring.SCORES[name] for name in names}
+    return all(
+        name in scores
+        and scores[name].version == score.version
+        and any(number["step"] == step for number in scores[name].numbers)
+        for name, score in wanted.items()
+        if data.factor_names or not score.needs_factors
+    )
 
 
 def joined(before: Scores, taken: Scores) -> Scores:

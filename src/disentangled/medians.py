@@ -1,0 +1,49 @@
+"""The few models that are committed: the median seed's, of settings that ask for it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from disentangled import loading, models, store
+from disentangled.deadlines import Deadline, Pace
+from disentangled.experiments import Setting
+from disentangled.hardware import Hardware
+
+
+def commit(
+    rows: pd.DataFrame,
+    declared: Sequence[Setting],
+    device: torch.device,
+    deadline: Deadline | None = None,
+    trained: Sequence[Setting] = (),
+) -> None:
+    """Write the models that settings commit, where all runs are there and the model is kept.
+
+    Before a deadline: of settings that trained just now or have none, as far as they fit.
+    """
+    renewed = {setting.run.setting_id() for setting in trained}
+    for setting in declared:
+        run = setting.run
+        whole = all(store.intact(models.row_path(run, seed)) for seed in setting.seeds)
+        if not (whole and setting.kept_by and _any_model(setting)):
+            continue
+        if deadline:
+            done = run.setting_id() not in renewed and models.committed(setting) is not None
+            if done or not loading.time_for(run, deadline):
+                continue
+        try:
+            data = loading.loaded(run).to(device)
+        except FileNotFoundError as error:  # a cluster's workers may have it
+            warnings.warn(f"no model of {run.title()} is committed: {error}", stacklevel=3)
+            continue
+        if deadline is None or Pace(deadline, setting, data, Hardware(device)).allows_pass():
+            models.commit_median(setting, rows, data)
+
+
+def _any_model(setting: Setting) -> bool:
+    last = setting.run.all_steps()
+    return any(models.model_path(setting.run, s, last).exists() for s in setting.seeds)
