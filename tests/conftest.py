@@ -2,6 +2,10 @@
 
 import matplotlib.pyplot as plt
 import pytest
+import tiny
+import torch
+
+from disentangled import store, sweeps
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +15,31 @@ def _looks():
         plt.rcdefaults()
         yield
         plt.close("all")
+
+
+@pytest.fixture
+def one_thread():
+    """Tests that train: several threads wait for each other in spinning loops."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def tiny_home(tmp_path, monkeypatch):
+    """The tiny experiment, and a folder of results of its own: where its rows will lie."""
+    tiny.register(monkeypatch.setitem)
+    monkeypatch.setenv(store.ROOT, str(tmp_path))
+    return tmp_path / "tiny" / "smoke"
+
+
+@pytest.fixture(scope="session")
+def quiet_home(tmp_path_factory):
+    """The files of a tiny sweep that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("quiet")
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.register(patch.setitem)
+        patch.setenv(store.ROOT, str(folder))
+        sweeps.work("tiny", "smoke", tiny.CPU)
+    return folder / "tiny" / "smoke"

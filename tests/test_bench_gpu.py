@@ -6,15 +6,9 @@ import gpu
 import pytest
 import torch
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_without_a_gpu_it_says_what_it_would_do(monkeypatch, capsys):

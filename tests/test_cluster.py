@@ -1,6 +1,5 @@
 """Rows of a sweep on a cluster are those of one without, also when a worker is killed."""
 
-import json
 import logging
 import os
 import signal
@@ -13,6 +12,7 @@ import pytest
 import tiny
 from distributed import Client, LocalCluster
 from distributed.diagnostics.plugin import WorkerPlugin
+from tiny import numbers
 
 from disentangled import arguments, cluster, experiments, models, store, sweeps, workers
 from disentangled import data as datasets
@@ -53,27 +53,15 @@ def client():
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    tiny.register(monkeypatch.setitem)
-    monkeypatch.setenv(store.ROOT, str(tmp_path))
+def home(tiny_home, monkeypatch):
     monkeypatch.setattr(cluster, "POLL", 0.01)
-    return tmp_path / "tiny" / "smoke"
+    return tiny_home
 
 
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory):
+@pytest.fixture
+def quiet(quiet_home):
     """The files of a sweep without a cluster, and its numbers: run id -> numbers."""
-    folder = tmp_path_factory.mktemp("quiet")
-    with pytest.MonkeyPatch.context() as patch:
-        tiny.register(patch.setitem)
-        patch.setenv(store.ROOT, str(folder))
-        sweeps.work("tiny", "smoke", tiny.CPU)
-    home = folder / "tiny" / "smoke"
-    return names(home), numbers(home)
-
-
-def numbers(home):
-    return {path.stem: json.loads(path.read_text())["numbers"] for path in home.glob("*.json")}
+    return names(quiet_home), numbers(quiet_home)
 
 
 def names(home):

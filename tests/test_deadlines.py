@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import tiny
+from tiny import numbers
 
 from disentangled import arguments, deadlines, experiments, models, scoring, stacks, store, sweeps
 from disentangled.deadlines import Deadline, Pace, in_minutes
@@ -29,12 +30,10 @@ class Clock:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    tiny.register(monkeypatch.setitem)
-    monkeypatch.setenv(store.ROOT, str(tmp_path))
+def home(tiny_home, monkeypatch):
     monkeypatch.setattr(deadlines, "_rate", lambda device: 1e15)
     monkeypatch.setattr(deadlines, "RESERVE", 5.0)
-    return tmp_path / "tiny" / "smoke"
+    return tiny_home
 
 
 @pytest.fixture
@@ -45,19 +44,10 @@ def clock(monkeypatch):
     return clock
 
 
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory):
+@pytest.fixture
+def quiet(quiet_home):
     """The numbers of a sweep that nothing disturbed: run id -> numbers."""
-    folder = tmp_path_factory.mktemp("quiet")
-    with pytest.MonkeyPatch.context() as patch:
-        tiny.register(patch.setitem)
-        patch.setenv(store.ROOT, str(folder))
-        sweeps.work("tiny", "smoke", tiny.CPU)
-        return numbers(folder / "tiny" / "smoke")
-
-
-def numbers(home):
-    return {path.stem: json.loads(path.read_text())["numbers"] for path in home.glob("*.json")}
+    return numbers(quiet_home)
 
 
 def declare(monkeypatch, *chosen):

@@ -36,16 +36,10 @@ from disentangled.streams import Stream
 from disentangled.training import fit, trajectory
 from disentangled.types import Loss
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DATA = tiny.images()
 SHAPE = (1, 4, 4)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def vector(modules):

@@ -22,16 +22,10 @@ from disentangled.stacks import CHUNK, Stack
 from disentangled.training import trajectory
 from disentangled.types import Loss
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DATA = tiny.images()
 N_STEPS = 20
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def played(stack, n_steps=N_STEPS):

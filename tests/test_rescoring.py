@@ -29,10 +29,8 @@ DATA = tiny.images()
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    tiny.register(monkeypatch.setitem)
-    monkeypatch.setenv(store.ROOT, str(tmp_path))
-    return tmp_path / "tiny" / "smoke"
+def home(tiny_home):
+    return tiny_home
 
 
 def declare(monkeypatch, *chosen):

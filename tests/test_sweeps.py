@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+from tiny import numbers
 
 from disentangled import (
     arguments,
@@ -36,27 +37,16 @@ N_NUMBERS = 13  # of "elbo" and "mig_exact", two factors counting for the gap
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tiny_home, monkeypatch):
     """A folder of results, the tiny experiment, and no scores that take a second a run."""
-    tiny.register(monkeypatch.setitem)
-    monkeypatch.setenv(store.ROOT, str(tmp_path))
     monkeypatch.setattr(sweeps, "POLL", 0.01)
-    return tmp_path / "tiny" / "smoke"
+    return tiny_home
 
 
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory):
+@pytest.fixture
+def quiet(quiet_home):
     """The numbers of a sweep that nothing disturbed: run id -> numbers."""
-    folder = tmp_path_factory.mktemp("quiet")
-    with pytest.MonkeyPatch.context() as patch:
-        tiny.register(patch.setitem)
-        patch.setenv(store.ROOT, str(folder))
-        sweeps.work("tiny", "smoke", tiny.CPU)
-        return numbers(folder / "tiny" / "smoke")
-
-
-def numbers(home):
-    return {path.stem: json.loads(path.read_text())["numbers"] for path in home.glob("*.json")}
+    return numbers(quiet_home)
 
 
 def only(monkeypatch, *chosen):

@@ -21,17 +21,11 @@ from disentangled.stacks import Stack
 from disentangled.streams import Stream, derived
 from disentangled.training import fit, trajectory
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DATA = tiny.images()
 SHAPE = (1, 4, 4)
 META = Hardware(torch.device("meta"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def parameters(fitted, seed):
