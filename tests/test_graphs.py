@@ -199,6 +199,16 @@ def test_steps_before_a_capture_leave_no_trace():
     assert [n for n, t in stack.mutable().items() if not torch.equal(t, plain[n])] == []
 
 
+def test_asking_for_what_a_step_writes_changes_nothing():
+    stack = Stack(tiny.run("factor_vae"), (0, 1), DATA, tiny.CPU)
+    named = set(stack.mutable())
+    kept = stack.state(0)  # no optimiser has a state yet
+    assert not any("exp_avg" in name for name in [*named, *kept])
+    stack.advance()
+    assert set(stack.state(0)) > set(kept)
+    assert set(stack.mutable()) > named
+
+
 def test_drawing_ahead_leaves_the_streams_of_a_checkpoint():
     run = tiny.run("factor_vae", steps=3 * CHUNK)
     stack = Stack(run, (0, 1), DATA, tiny.CPU)

@@ -252,7 +252,8 @@ class Stack:
         for player in self.recipe.players():
             states = self.optimisers[player.name].state
             for i, tensor in enumerate(self.moved(player)):
-                tensors |= {f"{player.name}/{i}/{k}": v for k, v in states[tensor].items()}
+                held = states.get(tensor, {})  # nothing before the player's first step
+                tensors |= {f"{player.name}/{i}/{name}": v for name, v in held.items()}
         return tensors
 
     def keep(self, positions: list[int]) -> None:
