@@ -1,6 +1,6 @@
 """Speed on one GPU: whole steps as graphs against eager ones, and what they hold in memory.
 
-    python bench/gpu.py              # laid out for 150 seconds on one GPU; prints and keeps its readings
+    python bench/gpu.py              # laid out for 150 seconds; keeps its readings
     python bench/gpu.py --publish    # writes them into book/results too, for the README
     python bench/gpu.py --dry-run    # the same steps on a CPU, a few each: does it run?
 
