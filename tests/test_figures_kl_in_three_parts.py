@@ -3,7 +3,6 @@
 import json
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,12 +14,6 @@ from disentangled.figures import kl_in_three_parts as figures
 from disentangled.figures import style
 
 VARIANCES = torch.tensor([16.0, 4.0], dtype=torch.float64)
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

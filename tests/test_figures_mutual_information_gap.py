@@ -2,7 +2,6 @@
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -14,11 +13,8 @@ from disentangled.types import Score
 
 @pytest.fixture(autouse=True)
 def in_style():
-    """Titles stand at the left in the book's style; no figure outlives its test."""
-    with plt.rc_context():
-        style.use_style()
-        yield
-    plt.close("all")
+    """Titles stand at the left in the book's style."""
+    style.use_style()
 
 
 def scored(value, first=1.0):

@@ -12,7 +12,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from disentangled import graphs, objectives
+from disentangled import graphs, objectives, stacks
 from disentangled.hardware import Hardware
 from disentangled.nets import PARTS, Part
 from disentangled.nets.spectral import spectral_norm
@@ -276,6 +276,24 @@ def test_the_faster_form_is_taken(monkeypatch):
     side_by_side.form(tiny.run(), (0, 1), DATA, tiny.CPU)
     side_by_side.form(tiny.run(), (0,), DATA, gpu)
     assert made == ["stack", "stack"]
+
+
+@pytest.mark.parametrize("poisoned", [{0}, {0, 1}])
+def test_seeds_that_are_not_finite_stop_side_by_side_too(monkeypatch, poisoned):
+    build = stacks.build
+
+    def broken(run, seed, shape):
+        nets = build(run, seed, shape)
+        if seed in poisoned:
+            nets["encoder"].head.weight.data[0, 0] = float("nan")
+        return nets
+
+    monkeypatch.setattr(stacks, "build", broken)
+    monkeypatch.setattr("disentangled.training.form", SideBySide)
+    *_, last = trajectory(tiny.run(steps=2 * CHUNK), (0, 1), DATA, hardware=tiny.CPU)
+    assert last.stopped == dict.fromkeys(poisoned, CHUNK)
+    assert last.seeds == tuple({0, 1} - poisoned)
+    assert next(iter(last.params["encoder"].values())).shape[0] == 2 - len(poisoned)
 
 
 def test_training_is_the_same_in_either_form(monkeypatch):

@@ -27,7 +27,7 @@ class SideBySide:
         self.run, self.hardware = run, hardware
         self.stacks = [Stack(run, (seed,), data, hardware) for seed in seeds]
         self.templates: dict[str, nn.Module] = self.stacks[0].templates
-        self.empty = (self.stacks[0].params, self.stacks[0].buffers)
+        self.last = self.stacks[0]  # what stood last, once all seeds have stopped
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -35,7 +35,7 @@ class SideBySide:
 
     @property
     def step(self) -> int:
-        return self.stacks[0].step
+        return (self.stacks or [self.last])[0].step
 
     @step.setter
     def step(self, step: int) -> None:
@@ -44,11 +44,11 @@ class SideBySide:
 
     @property
     def params(self) -> Params:
-        return self._joined([stack.params for stack in self.stacks], self.empty[0])
+        return self._joined([stack.params for stack in self.stacks], self.last.params)
 
     @property
     def buffers(self) -> Params:
-        return self._joined([stack.buffers for stack in self.stacks], self.empty[1])
+        return self._joined([stack.buffers for stack in self.stacks], self.last.buffers)
 
     def _joined(self, parts: list[Params], empty: Params) -> Params:
         if not parts:
@@ -84,12 +84,10 @@ class SideBySide:
 
     def keep(self, positions: list[int]) -> None:
         """Go on with the seeds at these positions only; what runs them is made anew."""
-        last = self.stacks[0]
+        self.last = self.stacks[0]
         self.stacks = [self.stacks[i] for i in positions]
         for stack in self.stacks:
             stack.replay = None
-        if not self.stacks:
-            self.empty = (last.params, last.buffers)
 
     def finite(self, terms: dict[str, Tensor]) -> list[bool]:
         """Of every seed, whether its losses over the last chunk and its parameters are finite."""
