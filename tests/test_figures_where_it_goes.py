@@ -113,7 +113,8 @@ def test_probes_tell_positions_by_least_squares_and_orientation_by_any():
 
 
 def test_orientation_is_told_by_neighbours_and_by_the_best_axis():
-    kinds = [("probe_r2", "10 neighbours"), ("probe_r2", "least squares"), ("best_mutual_info", "")]
+    kinds = [("probe_r2", name) for name in ("10 neighbours", "least squares")]
+    kinds += [("best_mutual_info", "mixture on a grid")]
     lines = [
         {
             "quantity": quantity, "estimator": estimator, "sigma": sigma, "factors": factor,
