@@ -3,8 +3,8 @@
     python book/checks.py         plant every fault, write which checks caught it
 
 Of a chapter only the statements run that its checks need: neither figures, nor sliders, nor
-training. A check fails under a fault where `claims.check` raises; nothing is recorded. What was
-found is committed, the ledger shows it, and a test holds it up to date.
+training. A check fails under a fault where `claims.check`, or what it is given, raises; nothing is
+recorded. What was found is committed, the ledger shows it, and a test holds it up to date.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import dis
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import jupytext
-from faults import FAULTS, PLAIN, code_of, planted
+from faults import FAULTS, Fault, code_of, planted
 
 from disentangled import claims, records
 
@@ -32,35 +32,53 @@ FOUND = Path(__file__).with_name("results") / "claims" / "faults.json"
 Check = Callable[..., Any]
 
 
+class Part(NamedTuple):
+    """A statement of a chapter.
+
+    code: compiled.
+    ids: of the checks in it.
+    needs: which parts of the chapter have to run for this one, itself included.
+    """
+
+    code: CodeType
+    ids: tuple[str, ...]
+    needs: frozenset[int]
+
+
 def chapters() -> list[str]:
     """The chapters that check something."""
     return sorted(p.stem for p in CHAPTERS.glob("*.md") if "claims.check(" in p.read_text("utf-8"))
 
 
 @cache
-def needed(chapter: str) -> list[CodeType]:
-    """The statements of a chapter, compiled, on which its checks depend, and the checks."""
+def parts(chapter: str) -> list[Part]:
+    """The statements of a chapter, up to its last check."""
     cells = jupytext.reads((CHAPTERS / f"{chapter}.md").read_text("utf-8"), "md:myst").cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     code = [cell for cell in code if "parameters" not in cell.metadata.get("tags", [])]
     lines = [line for cell in code for line in ast.parse(cell.source).body]
-    wanted = {i for i, line in enumerate(lines) if _checks(line)}
-    lines = lines[: max(wanted) + 1]
+    ids = [_checked(line) for line in lines]
+    lines = lines[: 1 + max(i for i, some in enumerate(ids) if some)]
     compiled = [compile(ast.Module([line], []), f"<{chapter}>", "exec") for line in lines]
-    reads = [set(_loaded(part)) for part in compiled]
-    binds = [_bound(line, part) for line, part in zip(lines, compiled, strict=True)]
-    before: set[int] = set()
-    while before != wanted:
-        before, names = wanted, set().union(*(reads[i] for i in wanted))
-        wanted = wanted | {i for i, bound in enumerate(binds) if bound & names}
-    return [compiled[i] for i in sorted(wanted)]
+    reads = [set(_loaded(code)) for code in compiled]
+    binds = [_bound(line, code) for line, code in zip(lines, compiled, strict=True)]
+    found = []
+    for i, code in enumerate(compiled):
+        needs: set[int] = set()
+        more = {i}
+        while more:
+            needs |= more
+            names = set().union(*(reads[j] for j in more))
+            more = {j for j, bound in enumerate(binds) if bound & names} - needs
+        found.append(Part(code, ids[i], frozenset(needs)))
+    return found
 
 
-def _checks(line: ast.stmt) -> bool:
-    return any(
-        isinstance(node, ast.Call) and ast.unparse(node.func) == "claims.check"
-        for node in ast.walk(line)
-    )
+def _checked(line: ast.stmt) -> tuple[str, ...]:
+    """The ids, which are literals, of the checks in a statement."""
+    calls = [node for node in ast.walk(line) if isinstance(node, ast.Call)]
+    checks = [call for call in calls if ast.unparse(call.func) == "claims.check"]
+    return tuple(ast.literal_eval(call.args[0]) for call in checks)
 
 
 def _loaded(code: CodeType) -> Iterator[str]:
@@ -86,44 +104,69 @@ def _bound(line: ast.stmt, code: CodeType) -> set[str]:
     return stored | items
 
 
-def run(chapter: str, check: Check = claims.check) -> dict[str, str]:
+def run(
+    chapter: str,
+    ids: Collection[str] | None = None,
+    *,
+    check: Check = claims.check,
+    before: Callable[[int], Any] = lambda part: None,
+) -> dict[str, str]:
     """Run a chapter's checks: for each id what was raised, or "" where the check passed.
 
-    check: in the place of `claims.check`.
+    Args:
+        ids: those to run, all by default.
+        check: in the place of `claims.check`.
+        before: is told the number of each part before it runs.
     """
-    raised: dict[str, str] = {}
-
-    def tried(id: str, *args: Any, **kwargs: Any) -> None:
-        try:
-            check(id, *args, **kwargs)
-        except Exception as error:  # whatever stops a check is seen by the reader of a chapter
-            raised[id] = f"{type(error).__name__}: {error}"
-        else:
-            raised.setdefault(id, "")
-
+    of = parts(chapter)
+    asked = [part for part in of if (part.ids if ids is None else set(part.ids) & set(ids))]
     namespace = {"profile": "smoke"}
+    raised: dict[str, str] = {}
     with (
-        mock.patch.object(claims, "check", tried),
+        mock.patch.object(claims, "check", check),
         mock.patch.object(records, "write", lambda chapter, profile, record: record),
     ):
-        for part in needed(chapter):
-            exec(part, namespace)
+        for i in sorted(set().union(*(part.needs for part in asked))):
+            before(i)
+            try:
+                exec(of[i].code, namespace)
+            except Exception as error:  # whatever stops a check, a reader of the chapter sees it
+                if not of[i].ids:
+                    raise
+                raised |= dict.fromkeys(of[i].ids, f"{type(error).__name__}: {error}")
+            else:
+                raised |= dict.fromkeys(of[i].ids, "")
     return raised
 
 
 @cache
-def reached(chapter: str) -> frozenset[CodeType]:
-    """The code of all functions that a chapter's checks call."""
-    seen: set[CodeType] = set()
-    sys.setprofile(lambda frame, event, argument: seen.add(frame.f_code))
+def called(chapter: str) -> list[set[CodeType]]:
+    """For each part of a chapter the code of the functions that run in it."""
+    seen: list[set[CodeType]] = [set() for _ in parts(chapter)]
+    now = 0
+
+    def before(part: int) -> None:
+        nonlocal now
+        now = part
+
+    sys.setprofile(lambda frame, event, argument: seen[now].add(frame.f_code))
     try:
-        run(chapter)
+        run(chapter, before=before)
     finally:
         sys.setprofile(None)
-    return frozenset(seen)
+    return seen
 
 
-def caught(chapter: str, names: Sequence[str], check: Check = claims.check) -> dict[str, list[str]]:
+def reached(chapter: str, fault: Fault) -> list[str]:
+    """The ids of the checks that call the function of a fault, or need what calls it."""
+    code = code_of(fault)
+    calls = {i for i, seen in enumerate(called(chapter)) if code in seen}
+    return [name for part in parts(chapter) if part.needs & calls for name in part.ids]
+
+
+def caught(
+    chapter: str, names: Iterable[str], *, check: Check = claims.check
+) -> dict[str, list[str]]:
     """For each statement that a chapter checks the faults, of those named, under which it fails.
 
     Raises:
@@ -131,20 +174,21 @@ def caught(chapter: str, names: Sequence[str], check: Check = claims.check) -> d
             its checks, so that it shows nothing of them.
     """
     found: dict[str, list[str]] = {}
-    for id, error in run(chapter, check).items():
+    for checked, error in run(chapter, check=check).items():
         if error:
-            raise ValueError(f"{chapter}: {id} fails without any fault: {error}")
-        found[id] = []
+            raise ValueError(f"{chapter}: {checked} fails without any fault: {error}")
+        found[checked] = []
     for name in names:
-        if code_of(FAULTS[name]) not in reached(chapter):
+        ids = reached(chapter, FAULTS[name])
+        if not ids:
             continue
         with planted(FAULTS[name]):
             try:
-                raised = run(chapter, check)
+                raised = run(chapter, ids, check=check)
             except Exception as error:
-                raise ValueError(f"the fault {name!r} stops {chapter} outside of checks") from error
-        for id, error in raised.items():
-            found[id] += [name] if error else []
+                raise ValueError(f"{name!r} stops {chapter} outside of its checks") from error
+        for checked in ids:
+            found[checked] += [name] if raised[checked] else []
     return found
 
 
@@ -153,19 +197,18 @@ def all_caught() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for chapter in chapters():
         began = time.monotonic()
-        found |= caught(chapter, list(FAULTS))
+        found |= caught(chapter, FAULTS)
         print(f"{chapter}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     return dict(sorted(found.items()))
 
 
 def problems(found: dict[str, list[str]]) -> list[str]:
-    """What the checks miss: faults that fail none, and statements that no fault fails."""
+    """What the checks miss: faults that fail none, and checks that no fault fails."""
     seen = {name for names in found.values() for name in names}
     missed = [f"no check notices the fault {name!r}" for name in FAULTS if name not in seen]
-    missed += [f"{id} passes under every fault" for id in found if not found[id] and id not in PLAIN]
-    missed += [f"{id} is failed by a fault: take it out of PLAIN" for id in PLAIN if found.get(id)]
-    missed += [f"{id} of PLAIN is computed by no chapter" for id in PLAIN if id not in found]
-    return missed
+    return missed + [
+        f"{checked} passes under every fault" for checked in found if not found[checked]
+    ]
 
 
 def main() -> int:
