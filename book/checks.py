@@ -22,12 +22,11 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import jupytext
-from faults import FAULTS, Fault, code_of, planted
+from faults import FAULTS, FOUND, Fault, code_of, planted
 
 from disentangled import claims, records
 
 CHAPTERS = Path(__file__).with_name("chapters")
-FOUND = Path(__file__).with_name("results") / "claims" / "faults.json"
 
 Check = Callable[..., Any]
 

@@ -72,5 +72,8 @@ def _read() -> dict[str, Fault]:
         return {row.pop("name"): Fault(**row) for row in csv.DictReader(file)}
 
 
+FOUND = Path(__file__).with_name("results") / "claims" / "faults.json"
+"""For each statement the faults that its check caught; `checks` writes it."""
+
 FAULTS = _read()
 """Name, and what is planted, from `faults.csv`, in the order of the package."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import pandas as pd
 import speed
-from faults import FAULTS
+from faults import FAULTS, FOUND
 
 from disentangled import claims, records, sweeps, tables
 from disentangled.experiments import EXPERIMENTS, larger
@@ -68,7 +68,7 @@ def faults_table() -> str:
 
 def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
     """The body of the ledger's page: tables of statements, of claims, and of planted faults."""
-    caught = json.loads((root / "book/results/claims/faults.json").read_text("utf-8"))
+    caught = json.loads(FOUND.read_text("utf-8"))
     parts = []
     for letter, paper in PAPERS.items():
         of_paper = ledger[ledger["paper"] == letter]

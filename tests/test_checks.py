@@ -6,7 +6,7 @@ import checks
 import pandas as pd
 import pytest
 import tables
-from faults import FAULTS, Fault, code_of, function_of, planted
+from faults import FAULTS, FOUND, Fault, code_of, function_of, planted
 
 from disentangled import claims, gaussian, information
 from disentangled.estimators import minibatch
@@ -16,7 +16,7 @@ FAIR = [[0.5, 0.0], [0.0, 0.5]]
 
 @pytest.fixture(scope="module")
 def committed():
-    return json.loads(checks.FOUND.read_text("utf-8"))
+    return json.loads(FOUND.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("name", FAULTS)
