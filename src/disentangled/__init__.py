@@ -51,10 +51,12 @@ Training many seeds
 Evidence
 
     tables         rows to tables, a line a run and step
-    comparisons    tests on rows: effect, interval, verdict
+    learning       whether a run learned anything, and whether its training had ended
+    comparisons    effects over seeds: intervals, and tests that hold at few seeds
+    verdicts       what a claim declares, and what its comparison decides
     records        what chapters found, one file a chapter
     claims         statements and claims, their checks and verdicts, the ledger
-    evidence       a chapter's claims on the rows of larger profiles than its own
+    evidence       a chapter's claims on its rows, and on those of larger profiles
 
 Pages
 

@@ -30,6 +30,9 @@ MAPS = {
 }
 """Maps of a code as rows name them, and as the figures do."""
 
+MATTERS = 0.05
+"""The smallest fall of MIG that matters."""
+
 SIGMAS = (0.0, 0.9)
 """Correlations of the noise that are compared."""
 
