@@ -29,6 +29,13 @@ TOKEN = re.compile(
     r"|\\."
     r"|(?P<letters>[A-Za-z]+)"
 )
+# One letter, one meaning, where the same letter is common for another thing.
+MISUSED = {
+    r"N\s*(?:\\[bB]ig)?\((?!N)": r"the normal law is \mathcal N; N counts images",
+    r"I(?!_|\s*(?:\\[bB]ig)?\()": r"the identity matrix is \mathbf I; I is an information",
+    r"R(?!\^2)": "R stands in R^2 only",
+    r"S\s*\(": "S is a set of axes; standard deviations are s",
+}
 OPENS = re.compile(r"(?P<ticks>`{3,})(?P<info>[^`]*)$")
 SPAN = re.compile(r"`[^`\n]+`")
 
@@ -45,7 +52,9 @@ def prose(text):
             head = False
         elif fences and is_code(fences[-1][1]):
             head = head != (line == "---")
-            kept += [line] if head else [f"${label}$" for label in re.findall(r"\\\((.+?)\\\)", line)]
+            kept += (
+                [line] if head else [f"${label}$" for label in re.findall(r"\\\((.+?)\\\)", line)]
+            )
         else:
             kept.append("" if line.startswith("    ") else SPAN.sub("", line))
     assert fences == [], "a fence is not closed"
@@ -105,24 +114,39 @@ def undefined(found, place):
     return {s: formula for formula in found for s in sorted(symbols(formula, names) - known)}
 
 
+def misused(found):
+    """The formulas in which a letter has the meaning of another one, each with what is wrong."""
+    plain = [TOKEN.sub(lambda token: "" if token["marked"] or token["name"] else token[0], f)
+             for f in found if len(f) > 1]  # fmt: skip
+    return {
+        formula: fault
+        for formula in plain
+        for pattern, fault in MISUSED.items()
+        if re.search(rf"(?<![A-Za-z\\]){pattern}", WITHOUT_SYMBOLS.sub(" ", formula))
+    }
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_symbol_of_a_page_is_defined(page):
     found = formulas(prose(page.read_text("utf-8")))
     where = "add them to “Every letter” of book/notation.md, or use its letters"
     assert undefined(found, page.stem) == {}, where
+    assert misused(found) == {}
 
 
 @pytest.mark.parametrize("path", STATEMENTS, ids=lambda path: path.stem)
 def test_every_symbol_of_the_ledger_is_defined(path):
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            found = formulas(f"{row['title']} {row['statement']} {row['condition']}")
-            assert undefined(found, row["chapter"]) == {}, row["id"]
+            found = formulas(" ".join(row.values()))
+            assert undefined(found, row.get("chapter", "")) == {}, row["id"]
+            assert misused(found) == {}, row["id"]
 
 
 def test_every_letter_is_used_where_the_page_says():
     text = {page.stem: formulas(prose(page.read_text("utf-8"))) for page in PAGES}
     del text["notation"]
+    text["statements"] = formulas("\n".join(path.read_text("utf-8") for path in STATEMENTS))
     listed = letters()
     names = [symbol for symbol in listed if re.fullmatch(r"[A-Za-z]{2,}", symbol)]
     used = {stem: set().union(*(symbols(f, names) for f in found)) for stem, found in text.items()}
@@ -133,7 +157,9 @@ def test_every_letter_is_used_where_the_page_says():
 
 
 def test_symbols_are_told_from_syntax():
-    formula = r"\hat q(z_j) = \tfrac1N \sum_{n=1}^N KL\big(q \Vert \mathbf 1\big) \quad \text{if } M"
+    formula = (
+        r"\hat q(z_j) = \tfrac1N \sum_{n=1}^N KL\big(q \Vert \mathbf 1\big) \quad \text{if } M"
+    )
     assert symbols(formula, ["KL"]) == {
         *(r"\hat q", "z", "j", "N", "n", "KL", "q", r"\mathbf 1", "M")
     }
@@ -149,3 +175,10 @@ def test_code_is_no_prose():
 
 def test_a_symbol_without_meaning_is_found():
     assert undefined([r"\xi + z"], "kl_in_three_parts") == {r"\xi": r"\xi + z"}
+
+
+def test_a_letter_with_the_meaning_of_another_is_found():
+    right = [r"z \sim \mathcal N(0, \mathbf I)", "I(z; n) - I_n(z_j; v_k)", "N q(z)", "R^2", "z_S"]
+    assert misused(right) == {}
+    for wrong in ("z \\sim N(0, 1)", r"a^2 I + \Sigma", r"R^{-1/2} z", "S(x)"):
+        assert list(misused([wrong, *right])) == [wrong]
