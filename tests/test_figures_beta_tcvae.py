@@ -96,6 +96,24 @@ def test_factor_vae_is_boxed_at_every_weight_at_equal_and_at_doubled_steps(runs)
     np.testing.assert_allclose(points[1], 0.0)
 
 
+def test_gains_of_the_second_half_are_of_the_same_run(runs):
+    # a run gains 2 nats times its seed, and MIG 0.01 from the second seed on
+    end = runs.assign(last=True)
+    half = runs.assign(last=False)
+    half["elbo"] -= 2.0 * half["seed"]
+    half["mig_exact"] -= 0.01 * (half["seed"] > 0)
+    shuffled = pd.concat([end, half]).sample(frac=1.0, random_state=0)
+    gains = figures.of_second_half(shuffled)
+    assert gains == pytest.approx({
+        "elbo_gain": 2.0, "elbo_gain_low": 0.0, "elbo_gain_high": 4.0, "elbo_gain_vae": 2.0,
+        "mig_gain": 0.01, "mig_rose": 14,  # two seeds of seven settings
+    })  # fmt: skip
+    figures.assert_not_converged(gains | {"elbo_gain_low": 1.5})
+    for few in (gains, gains | {"elbo_gain_low": 1.5, "mig_gain": -0.01}):
+        with pytest.raises(AssertionError):
+            figures.assert_not_converged(few)
+
+
 def test_a_larger_profile_has_a_panel_of_its_own(runs):
     runs = runs.assign(last=True, profile="laptop", step=100)
     more = runs[runs["objective"] != "factor_vae"].assign(profile="gpu", dataset="large")
