@@ -1,4 +1,4 @@
-"""One symbol, one meaning: the notation page lists every letter that a formula of the book uses."""
+"""One symbol, one meaning: the notation page lists every letter that formulas of the book use."""
 
 from __future__ import annotations
 
@@ -14,82 +14,14 @@ PAGES = sorted([*BOOK.glob("*.md"), *(BOOK / "chapters").glob("*.md")])
 STATEMENTS = sorted((ROOT / "src" / "disentangled" / "statements").glob("*.csv"))
 
 # What typesets and relates symbols. A command that stands neither here nor on the page fails.
-SYNTAX = set(
-    [
-        "aligned",
-        "approx",
-        "big",
-        "Big",
-        "bigg",
-        "bigl",
-        "bigr",
-        "Bigl",
-        "Bigr",
-        "cap",
-        "cdot",
-        "circ",
-        "cos",
-        "cup",
-        "det",
-        "dots",
-        "emptyset",
-        "exp",
-        "frac",
-        "ge",
-        "geq",
-        "iff",
-        "implies",
-        "in",
-        "infty",
-        "int",
-        "langle",
-        "ldots",
-        "le",
-        "left",
-        "leq",
-        "lim",
-        "ln",
-        "log",
-        "lvert",
-        "lVert",
-        "mapsto",
-        "mathrm",
-        "max",
-        "mid",
-        "min",
-        "ne",
-        "neg",
-        "ni",
-        "not",
-        "odot",
-        "oplus",
-        "otimes",
-        "pm",
-        "prod",
-        "qquad",
-        "quad",
-        "rangle",
-        "right",
-        "rvert",
-        "rVert",
-        "setminus",
-        "sim",
-        "sin",
-        "sqrt",
-        "sum",
-        "text",
-        "textstyle",
-        "tfrac",
-        "times",
-        "to",
-        "top",
-        "underbrace",
-        "Vert",
-        "vert",
-        "xrightarrow",
-        "arg",
-    ]
-)
+COMMANDS = """
+    aligned approx big Big bigg bigl bigr Bigl Bigr cap cdot circ cos cup det dots emptyset exp
+    frac ge geq iff implies in infty int langle ldots le left leq lim ln log lvert lVert mapsto
+    mathrm max mid min ne neg ni not odot oplus otimes pm prod qquad quad rangle right rvert
+    rVert setminus sim sin sqrt sum text textstyle tfrac times to top underbrace Vert vert
+    xrightarrow arg
+"""
+SYNTAX = set(COMMANDS.split())
 WITHOUT_SYMBOLS = re.compile(r"\\(?:text|begin|end)\s*\{[^{}]*\}")
 TOKEN = re.compile(
     r"\\mathrm\s*\{(?P<name>\w+)\}"
