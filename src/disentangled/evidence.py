@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from disentangled import claims, experiments, learning, tables
+from disentangled import claims, experiments, learning, store, tables
 from disentangled.claims import Chapter, OnRows, Tests
 from disentangled.comparisons import FEWEST
 from disentangled.records import Record
@@ -71,3 +72,19 @@ def on_rows(experiment: str, runs: pd.DataFrame, profile: str, asked_of: TestsOf
             settled[claim] = learning.settled(there[there["run_id"].isin(all_read)])
     where = f"book/results/{experiment}/{profile}"
     return OnRows(tests, with_all, where, on, ready, whole, waiting, n_left_out, settled)
+
+
+def moved(decided: Sequence[Record]) -> pd.DataFrame:
+    """The claims that the rules before these decided otherwise, on the same rows.
+
+    Those rules tested all claims of a page against 0 alone and together, with permutations and
+    bootstraps, and could say "not reproduced" of an effect in the opposite direction only. Their
+    verdicts stand in book/results/claims/earlier_rules.json.
+
+    Returns: a line a claim (index: id): verdict under the earlier rules, and now.
+    """
+    path = store.results() / "claims" / "earlier_rules.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    now = {record.id: record.verdict for record in decided if record.id in before}
+    table = pd.DataFrame({"earlier rules": before, "now": now}).loc[list(now)]
+    return table[table["earlier rules"] != table["now"]]

@@ -368,29 +368,5 @@ def rounding(again: pd.DataFrame, before: Mapping[str, float]) -> dict[str, Any]
     }
 
 
-def turned(earlier: pd.DataFrame, later: pd.DataFrame) -> pd.Series[bool]:
-    """Whether a claim's effect has another sign in the later draw.
-
-    Args: earlier, later: a line a claim, with its effect; under the smoke profile without.
-    """
-    effects = later.reindex(index=earlier.index, columns=["effect"])["effect"]
-    return earlier["effect"] * effects < 0
-
-
-def assert_verdicts_stayed(earlier: pd.DataFrame, later: pd.DataFrame) -> None:
-    """Assert that both draws give the same verdicts, "inconclusive" where the effect turned.
-
-    Args: earlier, later: a line a claim, columns verdict and effect.
-
-    Raises:
-        AssertionError: a verdict changed, or an effect turned that had been decided.
-    """
-    verdicts = earlier["verdict"]
-    changed = list(earlier.index[verdicts != later.loc[earlier.index, "verdict"]])
-    assert not changed, f"the verdicts of {changed} changed between the draws"
-    of_turned = set(verdicts[turned(earlier, later)])
-    assert of_turned == {"inconclusive"}, f"effects turned whose verdicts were {of_turned}"
-
-
 def _mean(runs: pd.DataFrame, objective: str, weight: float, column: str) -> float:
     return float(tables.seeds(runs, objective, weight, column).mean())
