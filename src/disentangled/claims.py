@@ -65,6 +65,7 @@ class OnRows(NamedTuple):
     on: for each claim's id the data set and its source, as captions name them.
     ready: ids of the claims that can be tested on the rows that are there.
     whole: ids of those of which no declared run is missing.
+    waiting: of those that are not whole, how many of the runs are there, in words.
     n_left_out: by id, how many runs of those it reads never learned.
     settled: by id, whether the trainings had come to an end (see `learning.settled`).
     """
@@ -75,6 +76,7 @@ class OnRows(NamedTuple):
     on: Mapping[str, str]
     ready: Collection[str]
     whole: Collection[str]
+    waiting: Mapping[str, str]
     n_left_out: Mapping[str, int]
     settled: Mapping[str, str]
 
@@ -212,6 +214,8 @@ def empirical(found: Mapping[str, OnRows], *, page: Chapter) -> list[Record]:
         _declared(name, page, "")
     facts = {profile: _facts(of) for profile, of in found.items()}
     own = facts.pop(page.profile)
+    for name, there in found[page.profile].waiting.items():  # no verdict before all runs are there
+        own[name] = {"verdict": "not run", "rows": found[page.profile].rows, "there": there}
     for profile in facts:
         for name in found[profile].ready:
             own.setdefault(name, {"verdict": "not run"})  # the page's own nets do not ask it

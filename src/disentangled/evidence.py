@@ -50,15 +50,10 @@ def on_rows(experiment: str, runs: pd.DataFrame, profile: str, asked_of: TestsOf
     there = runs[runs["run_id"].isin(run_of)]
     ended = there[there["last"]]
     finished = tables.settled(there)
-    learned = finished[
-        [
-            learning.learned(run_of[line["run_id"]], line["distortion"], line["kl"])
-            for line in finished[["run_id", "distortion", "kl"]].to_dict("records")
-        ]
-    ]
+    learned = learning.learned(finished, run_of)
     tests, on = asked_of(learned, profile)
     with_all, _ = asked_of(finished, profile)
-    ready, whole, n_left_out, settled = [], [], {}, {}
+    ready, whole, waiting, n_left_out, settled = [], [], {}, {}, {}
     for claim in tests if profile != "smoke" else ():
         read = [
             {s.run.id(seed) for seed in s.seeds}
@@ -66,12 +61,13 @@ def on_rows(experiment: str, runs: pd.DataFrame, profile: str, asked_of: TestsOf
             if experiments.READ[experiment](claim, s.run)
         ]
         all_read = set().union(*read)
+        n_there = int(ended["run_id"].isin(all_read).sum())
+        if n_there < len(all_read):
+            waiting[claim] = f"{n_there} of {len(all_read)} runs are there"
         if all(learned["run_id"].isin(ids).sum() >= FEWEST for ids in read):
             ready.append(claim)
-            whole += [claim] if all_read <= set(ended["run_id"]) else []
-            n_left_out[claim] = int(
-                ended["run_id"].isin(all_read).sum() - learned["run_id"].isin(all_read).sum()
-            )
+            whole += [] if claim in waiting else [claim]
+            n_left_out[claim] = n_there - int(learned["run_id"].isin(all_read).sum())
             settled[claim] = learning.settled(there[there["run_id"].isin(all_read)])
     where = f"book/results/{experiment}/{profile}"
-    return OnRows(tests, with_all, where, on, ready, whole, n_left_out, settled)
+    return OnRows(tests, with_all, where, on, ready, whole, waiting, n_left_out, settled)

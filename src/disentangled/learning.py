@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor
 
 from disentangled import data as datasets
+from disentangled.data import Images
 from disentangled.runs import Run
 
 BELOW_ONE_PICTURE = 0.9
@@ -45,19 +48,36 @@ def one_picture(dataset: str, size: int) -> float:
         table = pd.read_csv(file).set_index(["dataset", "size"])["nats"]
     if (dataset, size) in table.index:
         return float(table[dataset, size])
-    images = datasets.load(dataset, size=size).images
-    total = sum(images[index].double().sum(0) for index in torch.arange(len(images)).split(8_192))
-    return distortion_of_one_picture(torch.as_tensor(total) / len(images) / 255)
+    return distortion_of_one_picture(mean_picture(datasets.load(dataset, size=size).images))
 
 
-def learned(run: Run, distortion: float, kl: float) -> bool:
-    """The one rule by which runs are left out of tests: that they never learned.
+def mean_picture(images: Images) -> Tensor:
+    """The mean of all images (C, H, W), of values 0 to 1, in float64."""
+    blocks = torch.arange(len(images)).split(8_192)
+    total = torch.stack([images[index].sum(0, dtype=torch.float64) for index in blocks]).sum(0)
+    return total / len(images) / 255
+
+
+def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
+    """Those of the runs that learned: the one rule by which tests leave runs out.
 
     A run learned if its distortion is 10 % below that of the best constant picture, which every
     net can draw without a code, and its KL term is at most 1,000 nats.
+
+    Args:
+        runs: a line a run (see `tables.settled`). Rows from before the score `losses` do not say
+            the distortion of that picture: it is `one_picture`'s.
+        run_of: the settings by run_id.
     """
-    bound = BELOW_ONE_PICTURE * run.pixel_area * one_picture(run.dataset, run.size)
-    return distortion < bound and kl <= LARGEST_KL
+    keep = []
+    for line in runs.to_dict("records"):
+        run = run_of[line["run_id"]]
+        of_picture = line.get("distortion_of_one_picture", math.nan)
+        if math.isnan(of_picture):
+            of_picture = run.pixel_area * one_picture(run.dataset, run.size)
+        bound = BELOW_ONE_PICTURE * of_picture
+        keep.append(line["distortion"] < bound and line["kl"] <= LARGEST_KL)
+    return runs[keep]
 
 
 def last_quarter(runs: pd.DataFrame) -> pd.DataFrame:

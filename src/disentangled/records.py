@@ -248,7 +248,7 @@ def _of_reading(facts: dict[str, Any]) -> str:
 
 def _of_rows(facts: dict[str, Any]) -> str:
     if "effect" not in facts:
-        return ""
+        return f"{facts['there']}; rows in {facts['rows']}" if "there" in facts else ""
     unit = "" if facts["unit"] in ("score", "correlation") else f" {facts['unit']}"
     found = f"on {facts['on']}: {facts['quantity']}: {facts['effect']}"
     parts = [f"{found}{unit}"]
