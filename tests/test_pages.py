@@ -153,7 +153,7 @@ def test_chapter_is_linted(md):
 @each_chapter
 def test_figures_are_described(md):
     for cell in code_cells(pairs.read_twin(md.with_suffix(".ipynb"))):
-        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+        if any("image/svg+xml" in output.get("data", {}) for output in cell.outputs):
             image = cell.metadata.get("mystnb", {}).get("image", {})
             assert len(image.get("alt", "")) > 20, f"no alt text: {cell.source[:80]}"
         for output in cell.outputs:
@@ -166,7 +166,9 @@ def test_chapter_runs_small(md, smoke):
     executed = pairs.read_twin(smoke(md))
     cells = code_cells(executed)
     assert all(cell.execution_count for cell in cells if cell.source.strip())
-    assert any("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs)
+    assert any(
+        "image/svg+xml" in output.get("data", {}) for cell in cells for output in cell.outputs
+    )
 
 
 @each_chapter

@@ -52,6 +52,7 @@ Evidence
 
     tables         rows to tables, a line a run and step
     comparisons    tests on rows: effect, interval, verdict
+    badges         what a chapter found about a statement, as one line of HTML
     records        what chapters found, one file a chapter
     claims         statements and claims, their checks and verdicts, the ledger
     evidence       a chapter's claims on the rows of larger profiles than its own
