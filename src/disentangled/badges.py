@@ -1,6 +1,6 @@
 """Badges: what a chapter found about a statement, as one line of its page.
 
-A badge is HTML that needs no script and no style sheet: it reads the same in a page and in Jupyter,
+A badge is HTML that needs no script and no style sheet: it reads the same in pages and in Jupyter,
 in light and in dark. All that it says is escaped.
 """
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from disentangled.figures.style import COLOURS, MARKS, PAGE_WIDTH, SMALLEST, caption, finish
+from disentangled.records import Record
 from disentangled.tables import (
     Floats,
     by_profile,
@@ -142,6 +143,15 @@ def draw_curves(axes: Axes, runs: pd.DataFrame, x: str, y: str, objectives: Sequ
                 f"{beta:g}", place, xytext=(5, 5), textcoords="offset points", fontsize=SMALLEST,
                 color=colour,
             )  # fmt: skip
+
+
+def in_words(claim: Record) -> str:
+    """What a claim's test found: the effect, its interval and the verdict, if it was run."""
+    facts = claim.facts
+    if "effect" not in facts:
+        return claim.verdict
+    interval = f"95 % interval {facts['low']:+.2f} to {facts['high']:+.2f}"
+    return f"{facts['effect']:+.2f} ({interval}; {claim.verdict})"
 
 
 Groups = Mapping[str, tuple[Floats, str]]

@@ -38,7 +38,7 @@ COLOURS = {
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
 CAPTION = "#595959"
-"""Colour of the caption line: grey, and dark enough to read."""
+"""The caption line has a grey that is dark enough to read."""
 
 PARTS = {
     "mutual_info": ("$I(z;n)$", COLOURS["blue"]),
@@ -85,7 +85,7 @@ STYLE = {
 
 
 INLINE: dict[str, Any] = {"bbox_inches": None, "dpi": 200, "metadata": {"Date": None}}
-"""How notebooks save figures: of the size that was asked for, rasters fine, without a date."""
+"""Notebooks save figures at the size that was asked for, with fine rasters and without a date."""
 
 
 def use_style() -> None:
