@@ -156,7 +156,10 @@ def answer(decided: Sequence[Record]) -> str:
     """The answer to the page's question, from the verdict on Chen et al.'s Figure 2."""
     (claim,) = (record for record in decided if record.id == "C-fig2")
     found = over_seeds.in_words(claim)
-    return f"Chen et al. say yes. Here, at equal ELBO, MIG of β-TCVAE less that of β-VAE: {found}."
+    return (
+        "Chen et al. say yes. Here, at equal ELBO, the MIG of β-TCVAE differs from that of β-VAE"
+        f" by {found}."
+    )
 
 
 def best_gamma(runs: pd.DataFrame) -> float:

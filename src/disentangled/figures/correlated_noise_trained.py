@@ -125,7 +125,7 @@ def answer(decided: Sequence[Record]) -> str:
     found = {record.id: over_seeds.in_words(record) for record in decided}
     return (
         f"In trained models a noise correlation of 0.9 lowers the median MIG of the VAE by"
-        f" {found['A-fig2-vae']} and that of FactorVAE by {found['A-fig2-factor-vae']}."
+        f" {found['A-fig2-vae']}, that of FactorVAE by {found['A-fig2-factor-vae']}."
     )
 
 

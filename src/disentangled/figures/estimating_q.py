@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from disentangled.figures.style import COLOURS, PAGE_WIDTH, SCHEMES, finish
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, SCHEMES, WIDE, finish
 from disentangled.types import Code
 
 MOST_RATIO = 3.0
@@ -70,7 +70,7 @@ def total_corr_by_correlation(
         for scheme, (label, colour, line) in SCHEMES.items():
             middle, low, high = np.asarray(estimates[n_axes, scheme]).T
             axes.fill_between(rhos, low, high, color=colour, alpha=0.2, lw=0)
-            axes.plot(rhos, middle, line, ms=4, color=colour, label=label)
+            axes.plot(rhos, middle, line, color=colour, label=label, **_look(scheme))
         axes.plot(dense, [truth(n_axes, rho) for rho in dense], "k", lw=2.5, label="truth")
         axes.set_yscale("symlog", linthresh=1.0)
         axes.set(title=f"{n_axes} axes", xlabel=r"correlation $\rho$ of the means")
@@ -80,6 +80,11 @@ def total_corr_by_correlation(
     source = f"closed-form codes, N = {batches.n_data:,}, M = {batches.size}"
     bars = f"lines: mean of {batches.n_batches} batches, bands: their range"
     return finish(figure, profile, source, bars=bars)
+
+
+def _look(scheme: str) -> dict[str, float]:
+    """Widths of a scheme's line and markers in points."""
+    return {"lw": 4.5, "ms": 8} if scheme in WIDE else {"lw": 1.4, "ms": 4}
 
 
 def naive_over_truth(ratios: Mapping[float, Tensor], *, profile: str) -> Figure:
@@ -116,7 +121,7 @@ def bias_by_batch_size(
     for column, axes in enumerate((of_log, of_tc)):
         for scheme, (label, colour, line) in SCHEMES.items():
             values = np.asarray(biases[scheme])[:, column]
-            axes.plot(sizes, values, line, ms=4, color=colour, label=label)
+            axes.plot(sizes, values, line, color=colour, label=label, **_look(scheme))
         axes.axhline(0, color="k", lw=0.8)
         axes.set(xlabel=f"batch size $M$ of $N = {n_data}$", xticks=sizes)
     for axes, level, name, side in (
@@ -159,7 +164,7 @@ def posterior_width(
         for scheme in ("naive", "mss"):
             label, colour, line = SCHEMES[scheme]
             estimates = by_width.estimates[n_axes, scheme]
-            axes.plot(by_width.sigmas, estimates, line, ms=3, color=colour, label=label)
+            axes.plot(by_width.sigmas, estimates, line, ms=4, color=colour, label=label)
         axes.axvline(sigma, color=COLOURS["grey"], lw=1)
         axes.set(xscale="log", xlabel=r"$\sigma$")
         axes.set_title(f"$TC(z)$, {n_axes} axes, nats")

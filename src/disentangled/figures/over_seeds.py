@@ -149,9 +149,15 @@ def in_words(claim: Record) -> str:
     """What a claim's test found: the effect, its interval and the verdict, if it was run."""
     facts = claim.facts
     if "effect" not in facts:
-        return claim.verdict
-    interval = f"95 % interval {facts['low']:+.2f} to {facts['high']:+.2f}"
-    return f"{facts['effect']:+.2f} ({interval}; {claim.verdict})"
+        return f"an amount that is not known ({claim.verdict})"
+    effect, low, high = (_signed(float(facts[name])) for name in ("effect", "low", "high"))
+    return f"{effect} (95 % interval {low} to {high}; {claim.verdict})"
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a sign, but for zero."""
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text[1:] == "0.00" else text
 
 
 Groups = Mapping[str, tuple[Floats, str]]

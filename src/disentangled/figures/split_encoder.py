@@ -244,7 +244,7 @@ def answer(decided: Sequence[Record]) -> str:
     return (
         "Yang et al. say yes. Here, on re-rendered dSprites, the split encoder moves the median"
         f" MIG of FactorVAE by {found['A-fig3-factor-vae']} and that of β-TCVAE by"
-        f" {found['A-fig3-tcvae']}; it has more parameters too."
+        f" {found['A-fig3-tcvae']}, and it has more parameters."
     )
 
 

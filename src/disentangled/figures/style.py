@@ -56,6 +56,9 @@ SCHEMES = {
 }
 """Label, colour, and marker with line of each minibatch estimate of q(z), in every figure."""
 
+WIDE = ("naive", "mss")
+"""Schemes whose lines are drawn wide, since those of others often lie on top of them."""
+
 MARKS = ("o", "s", "^", "v", "D", "P", "X", "*")
 """Markers that tell curves and points apart where colours do not reach a reader."""
 
@@ -192,7 +195,11 @@ def heatmap(
 
 
 def image_grid(
-    rows: Mapping[str, ArrayLike], *, columns: Sequence[str] = (), width: float = PAGE_WIDTH
+    rows: Mapping[str, ArrayLike],
+    *,
+    columns: Sequence[str] = (),
+    width: float = PAGE_WIDTH,
+    tallest: float = 3.2,
 ) -> Figure:
     """Rows of pictures, each named at its left; blank where a row is shorter than the others.
 
@@ -200,13 +207,13 @@ def image_grid(
         rows: name -> images (n, C, H, W), uint8 or floats in [0, 1], C one or three; rows may
             differ in size.
         columns: titles above the pictures.
-        width: width of the figure in inches.
+        width, tallest: of the figure in inches; pictures are smaller where there are many rows.
     """
     pictures = {name: _displayable(images) for name, images in rows.items()}
     n_columns = max(len(images) for images in pictures.values())
-    side = width / (n_columns + 1)
+    height = min(tallest, width / (n_columns + 1) * (len(pictures) + 0.3))
     figure, panels = plt.subplots(
-        len(pictures), n_columns, figsize=(width, side * (len(pictures) + 0.3)), squeeze=False
+        len(pictures), n_columns, figsize=(width, height), squeeze=False, layout="compressed"
     )
     for line, (name, images) in zip(panels, pictures.items(), strict=True):
         for axes, image in zip(line, images, strict=False):
