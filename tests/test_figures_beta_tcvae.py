@@ -11,6 +11,7 @@ from disentangled import store
 from disentangled.claims import Chapter
 from disentangled.experiments import settings
 from disentangled.figures import beta_tcvae as figures
+from disentangled.records import Record
 from disentangled.scoring import TRAVERSAL
 
 WEIGHTS = {"vae": 1.0, "beta_vae": 4.0, "beta_tcvae": 6.0, "factor_vae": 20.0}
@@ -238,3 +239,9 @@ def test_effects_that_turn_have_to_be_inconclusive():
     with pytest.raises(AssertionError, match="effects turned"):
         figures.assert_verdicts_stayed(earlier, later.assign(effect=[-0.3, -0.1]))
     assert not figures.turned(earlier, later[["verdict"]]).any()  # the smoke profile
+
+
+def test_the_answer_quotes_the_verdict_on_figure_2():
+    facts = {"effect": 0.1, "low": 0.05, "high": 0.15}
+    decided = [Record("C-fig4", "not run", {}), Record("C-fig2", "reproduced", facts)]
+    assert "by +0.10 (95 % interval +0.05 to +0.15; reproduced)." in figures.answer(decided)

@@ -250,3 +250,14 @@ def test_verdicts_are_counted_and_one_is_decided():
             figures.assert_one_claim_is_decided([*decided, Record("A-fig4-tcvae", verdict, {})])
     with pytest.raises(AssertionError, match="decided claims"):
         figures.assert_one_claim_is_decided([Record("A-fig8-tcvae", "not reproduced", {})])
+
+
+def test_the_answer_quotes_both_verdicts_on_figure_3():
+    facts = {"effect": 0.1, "low": 0.05, "high": 0.15}
+    decided = [
+        Record("A-fig3-factor-vae", "reproduced", facts),
+        Record("A-fig3-tcvae", "not run", {}),
+    ]
+    said = figures.answer(decided)
+    assert "FactorVAE by +0.10 (95 % interval +0.05 to +0.15; reproduced)" in said
+    assert "β-TCVAE by an amount that is not known (not run)" in said

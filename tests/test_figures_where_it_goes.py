@@ -128,3 +128,13 @@ def test_the_best_rotation_with_correlated_noise_is_the_vaes(mapped):
     turned = mapped[mapped["objective"] == "factor_vae_dlib"].assign(objective="vae")
     swapped = mapped[mapped["objective"] == "vae"].assign(objective="factor_vae_dlib")
     figures.assert_noise_spares_the_best_rotation(pd.concat([turned, swapped]))
+
+
+def test_the_answer_says_whether_the_fall_is_certain(mapped):
+    said = figures.answer(mapped, pd.DataFrame())
+    # the made-up MIG: 0.1 for correlated noise, 0.04 for the last map, 0.001 a seed
+    assert "0.00 with independent and 0.10 with correlated noise, and one rotation" in said
+    assert said.endswith("takes it to 0.14.")
+    index = pd.MultiIndex.from_tuples([("mean", "VAE", "as it is")])
+    for p, words in ((0.01, "noise, a certain change,"), (0.2, "no change that these seeds")):
+        assert words in figures.answer(mapped, pd.DataFrame({"p": [p]}, index=index))
