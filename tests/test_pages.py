@@ -333,7 +333,7 @@ def test_every_check_is_a_badge_that_opens_without_scripts(html):
         n_checks = md.read_text("utf-8").count("claims.check(")
         text = (html / "book" / "chapters" / f"{md.stem}.html").read_text("utf-8")
         assert text.count('<div class="verdict">') == n_checks, md.stem
-        prompts = re.findall(r"<span class=\"collapsed\">check [A-Z]-", text)
+        prompts = re.findall('collapsed admonition-title">check [A-Z]-', text)
         assert len(prompts) == n_checks, md.stem
         assert text.count("<details") >= n_checks, md.stem
 
