@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 import speed
+from faults import FAULTS, FOUND
 
 from disentangled import claims, records, sweeps, tables
 from disentangled.experiments import EXPERIMENTS, larger
@@ -22,6 +24,7 @@ PAPERS = {
     "B": "Anonymous 2020, intervention",
 }
 VERDICTS = claims.VERDICTS
+NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 GENERATED = "<!-- {name}: begin -->\n{text}<!-- {name}: end -->"
 
 
@@ -32,8 +35,13 @@ def chapter_link(chapter: str, root: Path) -> str:
     return f"→ [{chapter}](/{page}.ipynb)" if chapter and has_page else ""
 
 
-def ledger_rows(ledger: pd.DataFrame, root: Path) -> str:
-    """A list-table of statements, in MyST: formulas keep their bars and backslashes."""
+def ledger_rows(
+    ledger: pd.DataFrame, root: Path, caught: Mapping[str, list[str]] = NOTHING
+) -> str:
+    """A list-table of statements, in MyST: formulas keep their bars and backslashes.
+
+    caught: for each id the faults planted in the package that its check noticed.
+    """
     lines = ["```{list-table}", ":header-rows: 1", ":widths: 20 80", ":class: ledger", ""]
     lines += ["* - Id and verdict", "  - Statement and evidence"]
     for row in ledger.itertuples():
@@ -41,11 +49,25 @@ def ledger_rows(ledger: pd.DataFrame, root: Path) -> str:
         evidence = " ".join(filter(None, [found, chapter_link(row.chapter, root)]))
         lines += [f"* - **{row.id}**", "", f"    {VERDICTS.get(row.verdict, row.verdict)}"]
         lines += [f"  - {row.statement}", *(["", f"    {evidence}"] if evidence else [])]
+        if row.id in caught:
+            lines += ["", f"    [Faults](#planted-faults) caught: {'; '.join(caught[row.id])}."]
+    return "\n".join([*lines, "```"])
+
+
+def faults_table() -> str:
+    """The faults planted in the package, as a list-table."""
+    lines = ["```{list-table}", ":header-rows: 1", ":widths: 25 35 40", ""]
+    lines += ["* - Fault", "  - Where", "  - What is wrong then"]
+    for name, fault in FAULTS.items():
+        place = fault.function.replace(":", ".")
+        code = f"``{fault.right}`` becomes " + (f"``{fault.wrong}``" if fault.wrong else "nothing")
+        lines += [f"* - {name}", f"  - `{place}`", f"  - {fault.why}:", f"    {code}"]
     return "\n".join([*lines, "```"])
 
 
 def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
-    """The body of the ledger's page: one table of statements and one of claims a paper."""
+    """The body of the ledger's page: tables of statements, of claims, and of planted faults."""
+    caught = json.loads(FOUND.read_text("utf-8"))
     parts = []
     for letter, paper in PAPERS.items():
         of_paper = ledger[ledger["paper"] == letter]
@@ -54,7 +76,8 @@ def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
             ("empirical claims", of_paper[of_paper["kind"] == "claim"]),
         ):
             if len(rows):
-                parts += [f"## {paper}: {kind}", ledger_rows(rows, root)]
+                parts += [f"## {paper}: {kind}", ledger_rows(rows, root, caught)]
+    parts += ["(planted-faults)=\n\n## Faults planted in the package", faults_table()]
     return "\n\n".join(parts) + "\n"
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from disentangled import claims, records
@@ -176,35 +178,74 @@ def test_a_statement_cannot_be_read_away():
         claims.not_checkable("C-05", page=PAGE, why="too hard")
 
 
+HIGH, LOW = np.linspace(0.5, 0.6, 8), np.linspace(0.1, 0.2, 8)
+
+
+def on_rows(rows="here", **tests):
+    """Claims that are all ready, of tests by id with _ for -."""
+    tests = {name.replace("_", "-"): test for name, test in tests.items()}
+    names = list(tests)
+    return claims.OnRows(
+        tests, tests, rows, dict.fromkeys(names, "squares (drawn)"), names, names, {}, {}, {}
+    )
+
+
+def compared(one, other):
+    return partial(claims.compare, one, other)
+
+
 def test_empirical_claims_are_decided_together_from_their_rows(tmp_path):
     page = Chapter("beta_tcvae", "laptop")
-    high, low = [0.5, 0.6, 0.55, 0.52, 0.58, 0.57], [0.1, 0.2, 0.15, 0.12, 0.18, 0.17]
-    found = claims.empirical(
-        {
-            "C-fig2": lambda: claims.compare(high, low),
-            "C-fig3-vae": lambda: claims.compare(low, high),
-            "C-fig4": lambda: claims.compare(low, low),
-        },
-        page=page,
-        rows="book/results/beta_tcvae/laptop",
-        on=dict.fromkeys(("C-fig2", "C-fig3-vae", "C-fig4"), "squares (drawn)"),
+    of = on_rows(
+        C_fig2=compared(HIGH, LOW), C_fig3_vae=compared(LOW, HIGH), C_fig4=compared(LOW, LOW)
     )
+    found = claims.empirical({"laptop": of}, page=page)
     verdicts = [record.verdict for record in found]
-    assert verdicts == ["reproduced", "not reproduced", "inconclusive"]
+    assert verdicts == ["reproduced", "not reproduced", "not reproduced"]
     facts = stored(tmp_path, "beta_tcvae")["C-fig2"]
     assert facts["effect"] == 0.4
-    assert found[0].evidence.startswith("on squares (drawn): effect 0.4, 95 % interval [")
-    assert facts["n_seeds"] == 6
-    assert facts["holm"] == pytest.approx(3 * facts["p_value"], rel=0.01)
+    assert facts["matters"] == 0.05
+    assert facts["n_seeds"] == 8
+    assert facts["role"] == "primary"
+    assert found[0].evidence.startswith(
+        "on squares (drawn): mean difference of MIG at equal ELBO, β-TCVAE less β-VAE: 0.4 ["
+    )
+    assert found[0].sentence.startswith("Reproduced: mean difference of MIG at equal ELBO")
+    assert found[0].sentence.endswith("over 8 seeds: above 0.")
+    assert found[1].sentence.endswith(": below 0.05, the least that matters.")
+    # the second waits for three more of its family; Holm counts them
+    second = stored(tmp_path, "beta_tcvae")["C-fig3-vae"]
+    assert second["n_family"] == 4
+    assert second["p_small"] == pytest.approx(4 / math.comb(16, 8), rel=0.01)
+
+
+def test_what_is_described_has_a_value_and_no_test(tmp_path):
+    of = on_rows(A_fig3_tcvae_best=lambda: 0.25)
+    (record,) = claims.empirical({"laptop": of}, page=Chapter("split_encoder", "laptop"))
+    assert record.verdict == "described"
+    assert record.evidence.startswith("on squares (drawn): highest MIG of the split encoder less")
+    assert ": 0.25; trained to the end: not known; rows in here" in record.evidence
+    assert record.sentence == (
+        "Described, not tested: highest MIG of the split encoder less that of the vanilla one, "
+        "β-TCVAE on dSprites is 0.25."
+    )
+
+
+def test_an_inconclusive_claim_says_how_many_seeds_would_settle_it():
+    wide = compared(LOW * 20, LOW * 20)
+    (record,) = claims.empirical(
+        {"laptop": on_rows(C_fig4=wide)}, page=Chapter("beta_tcvae", "laptop")
+    )
+    assert record.verdict == "inconclusive"
+    n = record.facts["n_needed"]
+    assert n > 8
+    assert f"; {n} seeds would settle it; " in record.evidence
+    assert f"about {n} seeds would settle it." in record.sentence
 
 
 def test_under_smoke_no_claim_is_run(tmp_path):
-    found = claims.empirical(
-        {"C-fig2": lambda: pytest.fail("ran")},
-        page=Chapter("beta_tcvae", "smoke"),
-        rows="none",
-        on={"C-fig2": "squares (drawn)"},
-    )
+    of = on_rows(C_fig2=lambda matters: pytest.fail("ran"))._replace(ready=[], whole=[])
+    found = claims.empirical({"smoke": of}, page=Chapter("beta_tcvae", "smoke"))
     assert [record.verdict for record in found] == ["not run"]
 
 
@@ -225,7 +266,8 @@ def test_the_ledger_holds_every_statement_checked_or_not():
 
 def test_every_file_of_statements_is_a_papers_and_ships_with_the_package():
     folder = Path(records.__file__).with_name("statements")
-    files = sorted(folder.iterdir())
+    files = sorted(folder.glob("[A-D].csv"))
+    assert {p.name for p in folder.iterdir()} == {p.name for p in files} | {"claims.csv"}
     assert {path.stem for path in files} <= set(records.PAPERS)
     for path in files:
         header, *lines = path.read_text("utf-8").splitlines()
@@ -296,34 +338,28 @@ def test_smoke_records_stay_out_of_the_published_ones(tmp_path, monkeypatch):
 
 def claim(profile, treated, id="C-fig2"):
     """An empirical claim of the chapter on β-TCVAE, tested under a profile."""
-    return claims.empirical(
-        {id: lambda: claims.compare(treated, [0.1, 0.2, 0.15, 0.12, 0.18, 0.17])},
-        page=Chapter("beta_tcvae", profile),
-        rows=f"book/results/beta_tcvae/{profile}",
-        on={id: "squares (drawn)"},
-    )
+    of = on_rows(f"book/results/beta_tcvae/{profile}", **{id: compared(treated, LOW)})
+    return claims.empirical({profile: of}, page=Chapter("beta_tcvae", profile))
 
 
 def test_a_run_at_another_profile_leaves_the_published_ledger_alone(tmp_path):
-    claim("laptop", [0.5, 0.6, 0.55, 0.52, 0.58, 0.57])
+    claim("laptop", HIGH)
     path = tmp_path / "claims" / "laptop" / "beta_tcvae.json"
     before, ledger = path.read_bytes(), claims.ledger()
-    for profile in ("paper", "smoke"):
-        claim(profile, [0.01, 0.02, 0.0, 0.03, 0.02, 0.01])
+    claim("paper", LOW - 0.1)
     assert path.read_bytes() == before
     assert claims.ledger().equals(ledger)
     assert stored(tmp_path, "beta_tcvae", "paper")["C-fig2"]["verdict"] == "not reproduced"
-    assert stored(tmp_path, "beta_tcvae", "smoke")["C-fig2"]["verdict"] == "not run"
     paper = claims.summary(Chapter("beta_tcvae", "paper")).loc["C-fig2"]
     assert paper["verdict"] == "not reproduced"
 
 
 def test_the_ledger_reads_each_chapter_at_the_profile_it_is_published_under(tmp_path):
     check()
-    claim("laptop", [0.5, 0.6, 0.55, 0.52, 0.58, 0.57])
-    claim("paper", [0.01, 0.02, 0.0, 0.03, 0.02, 0.01])
+    claim("laptop", HIGH)
+    claim("paper", LOW - 0.1)
     evidence = claims.ledger().set_index("id").loc["C-fig2", "evidence"]
-    assert evidence.startswith("profile laptop, on squares (drawn): effect 0.4, ")
+    assert evidence.startswith("profile laptop, on squares (drawn): mean difference of MIG")
     (tmp_path / "claims" / "published.json").write_text('{"beta_tcvae": "paper"}')
     table = claims.ledger().set_index("id")
     assert table.loc["C-fig2", "verdict"] == "not reproduced"

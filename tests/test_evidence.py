@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 
 import pandas as pd
 import pytest
 
-from disentangled import claims, comparisons, evidence, experiments, records, store, sweeps, tables
+from disentangled import claims, evidence, experiments, records, store, sweeps, tables
 from disentangled.claims import Chapter
 from disentangled.experiments import correlated_noise
 
 PAGE = Chapter("correlated_noise", "laptop")
-FALL = {"laptop": 0.0, "gpu": 0.5, "paper": -0.5}
+FALL = {"smoke": 0.0, "laptop": 0.0, "gpu": 0.5, "paper": -0.5}
 """By how much MIG falls from σ = 0 to 0.9."""
 
 
@@ -22,15 +23,17 @@ def _own_results(tmp_path, monkeypatch):
     monkeypatch.setenv(store.ROOT, str(tmp_path))
 
 
-def made_up(*profiles, without=()):
+def made_up(*profiles, without=(), blind=()):
     """The declared runs of profiles, less some (objective, σ, seed) of the last: MIG is 1 +
-    0.01 seed, less the profile's fall where σ = 0.9."""
+    0.01 seed, less the profile's fall where σ = 0.9. The seeds in blind never learned."""
     lines = [
         {
             "run_id": s.run.id(seed), "seed": seed, "profile": profile, "last": True,
             "objective": s.run.objective, "weight": 1.0, "sigma": s.run.noise_correlation,
-            "dataset": s.run.dataset, "source": "made up", "stopped": math.nan,
+            "dataset": s.run.dataset, "source": "made up", "encoder": "a net", "stopped": math.nan,
             "mig": 1 + 0.01 * seed - FALL[profile] * (s.run.noise_correlation == 0.9),
+            "distortion": 999.0 if seed in blind else 1.0, "kl": 9.0, "step": 100,
+            "distortion_of_one_picture": 500.0,
         }
         for profile in profiles
         for s in experiments.settings("correlated_noise", profile)
@@ -42,53 +45,55 @@ def made_up(*profiles, without=()):
 
 
 def asked_of(runs, profile):
-    def lowered(objective):
+    def lowered(objective, matters):
         of_it = runs[runs["objective"] == objective]
         ends = [of_it.loc[of_it["sigma"] == s, "mig"] for s in (0.0, 0.9)]
-        return lambda: claims.compare_medians(*ends)
+        return claims.compare(*ends, matters=matters)
 
-    tests = {claim: lowered(o) for claim, o in correlated_noise.CLAIMS.items()}
+    tests = {claim: partial(lowered, o) for claim, o in correlated_noise.CLAIMS.items()}
     return tests, dict.fromkeys(tests, tables.source(runs))
 
 
 def decide(runs, page=PAGE):
-    tests, on = asked_of(runs[runs["profile"] == page.profile], page.profile)
-    more = evidence.larger("correlated_noise", runs, page.profile, asked_of)
-    where = f"book/results/correlated_noise/{page.profile}"
-    return claims.empirical(tests, page=page, rows=where, on=on, larger=more)
+    return evidence.decide(asked_of, runs, page=page)
+
+
+def on_rows(runs, profile):
+    return evidence.on_rows(
+        "correlated_noise", runs[runs["profile"] == profile], profile, asked_of
+    )
 
 
 def entries():
     return claims.ledger().set_index("id").loc[list(correlated_noise.CLAIMS)]
 
 
-def test_without_larger_rows_records_and_ledger_are_what_they_were(tmp_path):
-    runs = made_up("laptop")
-    decide(runs)
-    path = tmp_path / "claims" / "laptop" / "correlated_noise.json"
-    found, ledger = path.read_bytes(), claims.ledger()
-    tests, on = asked_of(runs, "laptop")
-    where = "book/results/correlated_noise/laptop"
-    claims.empirical(tests, page=PAGE, rows=where, on=on)
-    assert path.read_bytes() == found
-    facts = json.loads(found)["A-fig2-vae"]
+def facts_of(id):
+    return json.loads((records.folder("laptop") / "correlated_noise.json").read_text())[id]
+
+
+def test_without_larger_rows_the_evidence_is_that_of_the_page():
+    decide(made_up("laptop"))
+    facts = facts_of("A-fig2-vae")
     assert list(facts)[:4] == ["verdict", "how", "rows", "on"]
     assert "larger" not in facts
-    assert claims.ledger().equals(ledger)
     line = entries().loc["A-fig2-vae", "evidence"]
-    assert line.startswith("profile laptop, on dsprites_rerender_grid (made up): effect 0.0, 95 %")
+    assert line.startswith("profile laptop, on dsprites_rerender_grid (made up): MIG of the VAE")
+    assert "in 10 seeds, Δ = 0.05; p = " in line
+    assert "(primary, after Holm's correction over 2 of correlated noise)" in line
+    assert line.endswith("; rows in book/results/correlated_noise/laptop")
 
 
 def test_a_whole_larger_profile_leads_and_the_evidence_names_both():
     own = decide(made_up("laptop", "gpu"))
-    assert [record.verdict for record in own] == ["inconclusive"] * 2  # the page's own
-    assert own[0].evidence.startswith("on dsprites_rerender_grid (made up): effect 0.0")
+    assert [record.verdict for record in own] == ["not reproduced"] * 2  # the page's own
+    assert own[0].facts["effect"] == 0.0
     found = entries()
     assert found["verdict"].tolist() == ["reproduced"] * 2
     gpu, laptop = found.loc["A-fig2-vae", "evidence"].split("; profile laptop: ")
-    assert gpu.startswith("profile gpu: reproduced, on dsprites_rerender (made up): effect 0.5, ")
+    assert gpu.startswith("profile gpu: reproduced, on dsprites_rerender (made up): MIG of the")
     assert gpu.endswith("; rows in book/results/correlated_noise/gpu")
-    assert laptop.startswith("inconclusive, on dsprites_rerender_grid (made up): effect 0.0, ")
+    assert laptop.startswith("not reproduced, on dsprites_rerender_grid (made up): MIG of the VAE")
     shown = claims.ledger().query("id == 'A-fig2-vae'")["evidence"].item()
     table = records.table([("correlated_noise", "laptop")]).set_index("id")
     assert table.loc["A-fig2-vae", "evidence"] == shown
@@ -97,13 +102,22 @@ def test_a_whole_larger_profile_leads_and_the_evidence_names_both():
 def test_one_missing_seed_of_a_setting_that_a_claim_reads_keeps_it_from_leading():
     decide(made_up("laptop", "gpu", without=[("vae", 0.9, 4)]))
     found = entries()
-    assert found["verdict"].tolist() == ["inconclusive", "reproduced"]
+    assert found["verdict"].tolist() == ["not reproduced", "reproduced"]
     line = found.loc["A-fig2-vae", "evidence"]
-    assert line.startswith("profile laptop: inconclusive, on dsprites_rerender_grid")
+    assert line.startswith("profile laptop: not reproduced, on dsprites_rerender_grid")
+    _, part = line.split("; profile gpu, runs are missing: ")
+    assert part.startswith("on dsprites_rerender (made up): MIG of the VAE")
+    assert "reproduced" not in part
+
+
+def test_the_pages_own_claims_wait_for_all_their_runs():
+    own = decide(made_up("laptop", without=[("vae", 0.9, 4)]))
+    assert [record.verdict for record in own] == ["not run", "not reproduced"]
     assert (
-        "; profile gpu, runs are missing: on dsprites_rerender (made up): effect 0.495, " in line
+        own[0].evidence == "19 of 20 runs are there; rows in book/results/correlated_noise/laptop"
     )
-    assert "reproduced" not in line
+    assert "19 of 20 runs" in entries().loc["A-fig2-vae", "evidence"]
+    assert own[0].sentence.startswith("Not run: ")
 
 
 def test_a_missing_setting_that_no_claim_reads_changes_nothing():
@@ -111,28 +125,59 @@ def test_a_missing_setting_that_no_claim_reads_changes_nothing():
     assert entries()["verdict"].tolist() == ["reproduced"] * 2
 
 
-def test_a_claim_with_less_than_three_seeds_there_is_not_tried():
-    few = [("factor_vae_dlib", 0.9, seed) for seed in range(2, 10)]
+def test_a_claim_with_less_seeds_than_a_test_takes_is_not_tried():
+    few = [("factor_vae_dlib", 0.9, seed) for seed in range(3, 10)]
     runs = made_up("laptop", "gpu", without=few)
-    of_gpu = evidence.larger("correlated_noise", runs, "laptop", asked_of)["gpu"]
+    of_gpu = on_rows(runs, "gpu")
     assert (of_gpu.ready, of_gpu.whole) == (["A-fig2-vae"], ["A-fig2-vae"])
     decide(runs)
     found = entries()
-    assert found["verdict"].tolist() == ["reproduced", "inconclusive"]
+    assert found["verdict"].tolist() == ["reproduced", "not reproduced"]
     assert "gpu" not in found.loc["A-fig2-factor-vae", "evidence"]
     # the correction counts the claim that waits
-    vae = json.loads((records.folder("laptop") / "correlated_noise.json").read_text())
-    of_vae = vae["A-fig2-vae"]["larger"]["gpu"]
-    assert of_vae["holm"] == pytest.approx(2 * of_vae["p_value"], rel=0.01)
+    own, whole = facts_of("A-fig2-vae")["larger"]["gpu"], made_up("laptop", "gpu")
+    decide(whole)
+    assert own["n_family"] == facts_of("A-fig2-vae")["larger"]["gpu"]["n_family"] == 2
 
 
-def test_a_run_that_stopped_is_no_missing_run():
+def test_a_run_that_stopped_is_no_missing_run_and_counts_as_one_that_never_learned():
     runs = made_up("laptop", "gpu")
     broken = (runs["profile"] == "gpu") & (runs["seed"] == 4)
     runs.loc[broken, "stopped"] = 50.0
-    of_gpu = evidence.larger("correlated_noise", runs, "laptop", asked_of)["gpu"]
+    of_gpu = on_rows(runs, "gpu")
     assert of_gpu.whole == list(correlated_noise.CLAIMS)
-    assert of_gpu.tests["A-fig2-vae"]().n_seeds == 9
+    assert of_gpu.tests["A-fig2-vae"](matters=0.05).n_seeds == 9
+    assert of_gpu.n_left_out == dict.fromkeys(correlated_noise.CLAIMS, 2)
+
+
+def test_runs_that_never_learned_are_left_out_counted_and_the_verdict_told_with_them():
+    runs = made_up("laptop", blind=[0, 1])
+    of = on_rows(runs, "laptop")
+    assert of.tests["A-fig2-vae"](matters=0.05).n_seeds == 8
+    assert of.with_all["A-fig2-vae"](matters=0.05).n_seeds == 10
+    assert of.n_left_out["A-fig2-vae"] == 4
+    # two that never learned at σ = 0, whose MIG is as high as can be
+    at_zero = (runs["sigma"] == 0.0) & runs["seed"].isin([0, 1])
+    runs.loc[at_zero, "mig"] = 9.0
+    (vae, _) = decide(runs)
+    assert vae.facts["n_left_out"] == 4
+    assert vae.verdict == "not reproduced"
+    assert vae.facts["with_them"] == "inconclusive"
+    assert "4 runs that never learned are left out, with them inconclusive" in vae.evidence
+
+
+def test_whether_trainings_had_ended_is_told():
+    runs = made_up("laptop")
+    assert set(on_rows(runs, "laptop").settled.values()) == {"not known"}
+    early = runs.assign(step=75, last=False, loss_autoencoder=10.4, loss_critic=0.6)
+    late = runs.assign(loss_autoencoder=10.0, loss_critic=0.6)
+    both = pd.concat([early, late], ignore_index=True)
+    assert set(on_rows(both, "laptop").settled.values()) == {"yes"}
+    both.loc[both["last"], "loss_autoencoder"] = 7.0
+    (vae, _) = decide(both)
+    assert "trained to the end: no: the loss of the autoencoder still moved by up to 3.4" in (
+        vae.evidence
+    )
 
 
 def test_the_largest_whole_profile_leads_the_other_ones():
@@ -144,35 +189,40 @@ def test_the_largest_whole_profile_leads_the_other_ones():
     assert places[0] == 0
 
 
-def test_a_page_under_the_larger_profile_stands_alone():
-    runs = made_up("laptop", "gpu")
-    assert evidence.larger("correlated_noise", runs, "gpu", asked_of) == {}
-    assert evidence.larger("correlated_noise", runs, "smoke", asked_of) == {}
+def test_under_smoke_nothing_is_tested(tmp_path):
+    runs = made_up("smoke", "laptop")
+    (vae, _) = decide(runs, Chapter("correlated_noise", "smoke"))
+    assert vae.verdict == "not run"
+    assert "larger" not in vae.facts
 
 
 def test_a_claim_of_the_larger_profile_alone_is_recorded():
     high, low = [0.5, 0.6, 0.7, 0.8, 0.9], [0.1, 0.2, 0.3, 0.4, 0.45]
     ids = ["C-fig3-vae", "C-fig3-factor-vae-mlp"]
-    tests = {name: lambda: claims.compare(high, low) for name in ids}
-    more = claims.OnRows(tests, "there", dict.fromkeys(ids, "squares"), ids, ids)
+
+    def of(rows, on, names, values):
+        tests = {name: partial(claims.compare, *values) for name in names}
+        return claims.OnRows(
+            tests, tests, rows, dict.fromkeys(names, on), names, names, {}, {}, {}
+        )
+
     page = Chapter("beta_tcvae", "laptop")
     own = claims.empirical(
-        {ids[0]: lambda: claims.compare(low, low)},
-        page=page, rows="here", on={ids[0]: "dots"}, larger={"gpu": more},
-    )  # fmt: skip
+        {
+            "laptop": of("here", "dots", ids[:1], (low, low)),
+            "gpu": of("there", "squares", ids, (high, low)),
+        },
+        page=page,
+    )
     assert [record.id for record in own] == ids[:1]
     found = claims.ledger().set_index("id").loc[ids[1]]
     assert found["verdict"] == "reproduced"
-    assert found["evidence"].startswith("profile gpu: reproduced, on squares: effect 0.41, ")
+    assert found["evidence"].startswith("profile gpu: reproduced, on squares: MIG of β-VAE (4)")
     assert found["evidence"].endswith("; rows in there; profile laptop: not run")
-
-
-def test_claims_that_wait_count_in_the_correction():
-    test = comparisons.Comparison(1.0, 0.1, 1.9, 8, p_value=0.03, p_against=0.97)
-    of = comparisons.OnRows({"a": lambda: test, "b": lambda: test}, "", {}, ["a"], [])
-    assert comparisons.decided(of) == {
-        "a": ("inconclusive", {**test._asdict(), "holm": 0.06}), "b": ("not run", {}),
-    }  # fmt: skip
+    with pytest.raises(ValueError, match="no claims are given for paper"):
+        claims.empirical(
+            {"gpu": of("there", "squares", ids, (high, low))}, page=Chapter("beta_tcvae", "paper")
+        )
 
 
 def test_rows_of_all_profiles_are_those_that_there_are(monkeypatch):

@@ -97,6 +97,24 @@ def test_factor_vae_is_boxed_at_every_weight_at_equal_and_at_doubled_steps(runs)
     np.testing.assert_allclose(points[1], 0.0)
 
 
+def test_gains_of_the_second_half_are_of_the_same_run(runs):
+    # a run gains 2 nats times its seed, and MIG 0.01 from the second seed on
+    end = runs.assign(last=True)
+    half = runs.assign(last=False)
+    half["elbo"] -= 2.0 * half["seed"]
+    half["mig_exact"] -= 0.01 * (half["seed"] > 0)
+    shuffled = pd.concat([end, half]).sample(frac=1.0, random_state=0)
+    gains = figures.of_second_half(shuffled)
+    assert gains == pytest.approx({
+        "elbo_gain": 2.0, "elbo_gain_low": 0.0, "elbo_gain_high": 4.0, "elbo_gain_vae": 2.0,
+        "mig_gain": 0.01, "mig_rose": 14,  # two seeds of seven settings
+    })  # fmt: skip
+    figures.assert_not_converged(gains | {"elbo_gain_low": 1.5})
+    for few in (gains, gains | {"elbo_gain_low": 1.5, "mig_gain": -0.01}):
+        with pytest.raises(AssertionError):
+            figures.assert_not_converged(few)
+
+
 def test_a_larger_profile_has_a_panel_of_its_own(runs):
     runs = runs.assign(last=True, profile="laptop", step=100)
     more = runs[runs["objective"] != "factor_vae"].assign(profile="gpu", dataset="large")
@@ -160,15 +178,18 @@ def test_the_same_model_on_both_sources(runs, on_real):
 
 
 def test_sources_are_compared_score_by_score(runs, on_real):
+    # a test takes four seeds: one more in the middle
+    runs, on_real = (pd.concat([t, t[t["seed"] == 1].assign(seed=3)]) for t in (runs, on_real))
     table = figures.real_and_rerender(on_real, runs, 6.0).set_index("score")
     assert tuple(table.index) == figures.ON_BOTH
     np.testing.assert_allclose(table["real"] - table["re-render"], [0.3, 0.0, 0.3, 0.3], atol=1e-9)
-    np.testing.assert_allclose(table.loc["elbo", [figures.LOW, "high"]].astype(float), 0.3)
+    low, high = table.loc["elbo", [figures.LOW, "high"]].astype(float)
+    assert low <= 0.3 <= high
     assert len(figures.real_and_rerender(on_real[:0], runs, 6.0)) == 0
     found = figures.by_source(on_real, runs, table.reset_index(), WEIGHTS)
     assert found["mig_real"] == pytest.approx(0.66)
     assert found["elbo_moved"] == pytest.approx(5.0)
-    assert found["elbo_real_high"] == pytest.approx(0.3)
+    assert found["elbo_real_high"] == pytest.approx(high)
     assert np.isnan(
         figures.by_source(on_real[:0], runs, table[:0].reset_index(), WEIGHTS)["mig_real"]
     )
@@ -242,6 +263,5 @@ def test_effects_that_turn_have_to_be_inconclusive():
 
 
 def test_the_answer_quotes_the_verdict_on_figure_2():
-    facts = {"effect": 0.1, "low": 0.05, "high": 0.15}
-    decided = [Record("C-fig4", "not run", {}), Record("C-fig2", "reproduced", facts)]
-    assert "by +0.10 (95 % interval +0.05 to +0.15; reproduced)." in figures.answer(decided)
+    decided = [Record("C-fig4", "described", {}), Record("C-fig2", "not run", {})]
+    assert figures.answer(decided) == f"Chen et al. say yes. {decided[1].sentence}"

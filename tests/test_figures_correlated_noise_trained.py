@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from disentangled import tables
 from disentangled.experiments import dlib_study
@@ -120,12 +117,6 @@ def test_a_change_that_can_be_told_contradicts_the_prose(trained):
     fallen = table(MIG | {("vae", 0.9): [0.01, 0.02, 0.03, 0.04]})
     with pytest.raises(AssertionError, match="VAE changes"):
         correlated_noise_trained.assert_no_change_can_be_told(fallen)
-
-
-def test_one_picture_for_all_images_costs_the_entropy_of_their_mean():
-    mean = torch.tensor([0.0, 0.5, 0.25], dtype=torch.float64)
-    expected = math.log(2) - 0.25 * math.log(0.25) - 0.75 * math.log(0.75)
-    assert correlated_noise_trained.distortion_of_one_picture(mean) == pytest.approx(expected)
 
 
 def test_runs_above_the_distortion_of_one_picture_are_counted(trained):

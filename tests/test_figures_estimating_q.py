@@ -47,7 +47,7 @@ def test_estimates_are_lines_in_bands_beside_the_truth():
         assert [band.tolist() for band in bands] == [
             [n_axes + k - 1, n_axes + k + 1] for k in range(len(SCHEMES))
         ]
-    assert "N = 1,000, M = 8 · lines: mean of 3 batches" in caption(figure)
+    assert "N = 1,000, B = 8 · lines: mean of 3 batches" in caption(figure)
 
 
 def test_shares_of_ratios_add_up_and_the_last_bin_holds_the_rest():
@@ -98,7 +98,7 @@ def test_posteriors_are_discs_of_their_width(by_width):
     assert lines(ten)["naive"].get_xydata().tolist() == [[0.1, 10.5], [1.0, 10.0]]
     (here,) = [line for line in ten.lines if to_hex(line.get_color()) == COLOURS["grey"].lower()]
     assert list(here.get_xdata()) == [0.3, 0.3]
-    assert "ρ = 0.5, N = 1,000, M = 8 · mean of 3 batches" in caption(figure)
+    assert "ρ = 0.5, N = 1,000, B = 8 · mean of 3 batches" in caption(figure)
 
 
 def test_words_take_the_numbers_of_the_nearest_width(by_width):

@@ -112,6 +112,28 @@ def test_probes_tell_positions_by_least_squares_and_orientation_by_any():
     })  # fmt: skip
 
 
+def test_orientation_is_told_by_neighbours_and_by_the_best_axis():
+    kinds = [("probe_r2", name) for name in ("10 neighbours", "least squares")]
+    kinds += [("best_mutual_info", "mixture on a grid")]
+    lines = [
+        {
+            "quantity": quantity, "estimator": estimator, "sigma": sigma, "factors": factor,
+            "value": -0.5 + 0.1 * seed + 0.01 * (sigma > 0) + (quantity == "best_mutual_info")
+            + 9.0 * (factor == "scale" or sigma == 0.5 or estimator == "least squares"),
+        }
+        for (quantity, estimator), sigma, factor, seed in itertools.product(
+            kinds, (0.0, 0.5, 0.9), ("orientation", "scale"), (0, 1, 2)
+        )
+    ]  # fmt: skip
+    rows = pd.DataFrame(lines)
+    assert figures.of_orientation(rows) == pytest.approx({
+        "turn_low": -0.5, "turn_high": -0.29, "turn_nats": 0.605, "turn_nats_most": 0.71,
+    })  # fmt: skip
+    figures.assert_orientation_is_not_told(rows)
+    with pytest.raises(AssertionError, match="orientation"):
+        figures.assert_orientation_is_not_told(rows.assign(value=rows["value"] + 0.3))
+
+
 def test_one_certain_difference_and_which():
     names = [("sample", "FactorVAE", "ICA"), ("mean", "VAE", "ICA")]
     index = pd.MultiIndex.from_tuples(names, names=["code", "model", "map"])

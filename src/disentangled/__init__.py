@@ -32,6 +32,7 @@ Training many seeds
     costs          operations and memory of a step, by playing it without values
     fitted         trained models: how they encode and decode, and one as a flat dict
     training       fit(run, seeds): stacks that fit the hardware, milestones, checkpoints
+    learning       whether a run learned anything, and whether its training had ended
     scoring        a fitted model to the numbers of its row
     experiments    declarations: what varies, on what, judged how, for which figure; profiles
     models         trained models on disk: all of a sweep's, and the few that are committed
@@ -51,11 +52,12 @@ Training many seeds
 Evidence
 
     tables         rows to tables, a line a run and step
-    comparisons    tests on rows: effect, interval, verdict
+    comparisons    effects over seeds: intervals, and tests that hold at few seeds
+    verdicts       what a claim declares, and what its comparison decides
     badges         what a chapter found about a statement, as one line of HTML
     records        what chapters found, one file a chapter
     claims         statements and claims, their checks and verdicts, the ledger
-    evidence       a chapter's claims on the rows of larger profiles than its own
+    evidence       a chapter's claims on its rows, and on those of larger profiles
 
 Pages
 

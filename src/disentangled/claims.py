@@ -4,29 +4,28 @@ A chapter checks each of its statements once. The verdict is computed, and a ver
 differs from the one declared in `statements/` stops the chapter.
 
 Verdicts: H holds as printed, C holds under an extra condition, F false as printed, T typo or
-scan error, N not checkable by computing, X derived here; of empirical claims "reproduced",
-"not reproduced", "inconclusive" and "not run".
+scan error, N not checkable by computing, X derived here; those of empirical claims are in
+`verdicts`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from disentangled import records
+from disentangled import records, verdicts
 from disentangled.comparisons import (
-    OnRows,
-    Tests,
     compare,
-    compare_medians,
-    decided,
+    compare_correlations,
+    compare_curves,
+    compare_paired,
+    compare_panels,
+    correlate,
     holm,
-    resample,
 )
 from disentangled.records import VERDICTS, Record
 
@@ -38,17 +37,48 @@ __all__ = [
     "by_reading",
     "check",
     "compare",
-    "compare_medians",
+    "compare_correlations",
+    "compare_curves",
+    "compare_paired",
+    "compare_panels",
+    "correlate",
     "empirical",
     "holm",
     "ledger",
     "not_checkable",
-    "resample",
     "summary",
 ]
 
 Residual = Callable[[Any], Any]
-NO_OTHERS: Mapping[str, OnRows] = MappingProxyType({})
+
+Tests = Mapping[str, Callable[..., Any]]
+"""What tests each claim, by its id: `test(matters=Δ) -> Comparison`; of a claim that is described
+and not tested `value() -> float`."""
+
+
+class OnRows(NamedTuple):
+    """The claims of a chapter on the rows of one profile.
+
+    tests: for each claim's id, what computes its `Comparison` on the runs that learned.
+    with_all: the same tests on all runs that came to their end.
+    rows: where the rows lie that the tests read, relative to the checkout.
+    on: for each claim's id the data set and its source, as captions name them.
+    ready: ids of the claims that can be tested on the rows that are there.
+    whole: ids of those of which no declared run is missing.
+    waiting: of those that are not whole, how many of the runs are there, in words.
+    n_left_out: by id, how many runs of those it reads never learned.
+    settled: by id, whether the trainings had come to an end (see `learning.settled`).
+    """
+
+    tests: Tests
+    with_all: Tests
+    rows: str
+    on: Mapping[str, str]
+    ready: Collection[str]
+    whole: Collection[str]
+    waiting: Mapping[str, str]
+    n_left_out: Mapping[str, int]
+    settled: Mapping[str, str]
 
 
 class CheckError(AssertionError):
@@ -160,57 +190,90 @@ def not_checkable(id: str, *, page: Chapter, why: str) -> Record:
     return records.write(page.name, page.profile, Record(id, "N", {"how": "reason", "why": why}))
 
 
-def empirical(
-    tests: Tests,
-    *,
-    page: Chapter,
-    rows: str,
-    on: Mapping[str, str],
-    larger: Mapping[str, OnRows] = NO_OTHERS,
-) -> list[Record]:
+def empirical(found: Mapping[str, OnRows], *, page: Chapter) -> list[Record]:
     """Decide all empirical claims of a chapter from its rows, together, and record them.
 
-    Holm's correction runs over the claims given, so a chapter calls this once. Larger profiles
-    have a correction each; where the rows of one are whole, its verdict is that of the ledger.
+    Holm's correction runs over the primary claims of a family (see `verdicts`), so a chapter calls
+    this once, by `evidence.decide`. Larger profiles have a correction each; where the rows of one
+    are whole, its verdict is that of the ledger.
 
     Args:
-        tests: for each claim's id, what computes its `Comparison`; under the smoke profile none
-            is called and every claim is "not run".
+        found: by profile, the page's own first and larger ones after it, what tests the claims;
+            a larger profile may have claims of its own. Under the smoke profile no test is called
+            and every claim is "not run".
         page: the chapter.
-        rows: where the rows lie that the tests read, relative to the checkout.
-        on: for each claim's id the data set and its source, as captions name them; a claim about
-            a real data set may have been tested on what stands in for it.
-        larger: the same claims on the rows of larger profiles (see `evidence.larger`), from
-            small to large; they may have claims of their own.
 
-    Returns: the records of `tests`, each with the verdict under the page's profile.
+    Returns: the records of the page's own claims, each with the verdict under its profile.
+
+    Raises:
+        ValueError: a claim that `statements/` does not hold, or no rows under the page's profile.
     """
-    for name in {**tests, **{name: None for more in larger.values() for name in more.tests}}:
+    if page.profile not in found:
+        raise ValueError(f"no claims are given for {page.profile}, the page's profile")
+    for name in {name for of in found.values() for name in of.tests}:
         _declared(name, page, "")
-    ready = () if page.profile == "smoke" else tuple(tests)
-    own = _facts(OnRows(tests, rows, on, ready, tests))
-    beside = {profile: _facts(more) for profile, more in larger.items()}
-    for name in [name for more in larger.values() for name in more.ready]:
-        own.setdefault(name, {"verdict": "not run"})  # the page's own nets do not ask it
-    found = {}
-    for name, facts in own.items():
+    facts = {profile: _facts(of) for profile, of in found.items()}
+    own = facts.pop(page.profile)
+    for name, there in found[page.profile].waiting.items():  # no verdict before all runs are there
+        own[name] = {"verdict": "not run", "rows": found[page.profile].rows, "there": there}
+    for profile in facts:
+        for name in found[profile].ready:
+            own.setdefault(name, {"verdict": "not run"})  # the page's own nets do not ask it
+    records_of = {}
+    for name, of_it in own.items():
         others = {
-            profile: {"whole": name in larger[profile].whole, **of_it[name]}
-            for profile, of_it in beside.items()
-            if name in larger[profile].ready
+            profile: {"whole": name in found[profile].whole, **beside[name]}
+            for profile, beside in facts.items()
+            if name in found[profile].ready
         }
-        kept = {"how": "rows", **facts} | ({"larger": others} if others else {})
+        kept = {"how": "rows", **of_it} | ({"larger": others} if others else {})
         record = Record(name, kept.pop("verdict"), kept)
-        found[name] = records.write(page.name, page.profile, record)
-    return [found[name] for name in tests]
+        records_of[name] = records.write(page.name, page.profile, record)
+    return [records_of[name] for name in found[page.profile].tests]
 
 
 def _facts(of: OnRows) -> dict[str, dict[str, Any]]:
     """Verdict and facts of every claim on the rows of one profile, as records keep them."""
+    declared = verdicts.declared()
+    all_runs = of._replace(tests=of.with_all)
+    verdict_of, with_all = (_decided(one, declared) for one in (of, all_runs))
     found: dict[str, dict[str, Any]] = {}
-    for name, (verdict, numbers) in decided(of).items():
-        found[name] = {"verdict": verdict, "rows": of.rows, "on": of.on[name]}
-        found[name] |= {key: records.tidy(value) for key, value in numbers.items()}
+    for name in of.tests:
+        if name not in of.ready:
+            found[name] = {"verdict": "not run"}
+            continue
+        verdict, numbers = verdict_of[name]
+        claim = declared[name]
+        facts = {
+            "rows": of.rows,
+            "on": of.on[name],
+            "quantity": claim.quantity,
+            "unit": claim.unit,
+            "asks": claim.asks,
+            **{key: records.tidy(value) for key, value in numbers.items()},
+        }
+        if claim.asks != "describe":
+            facts["role"] = "primary" if claim.primary else "secondary"
+            facts["family"] = claim.family
+        if claim.published == claim.published:
+            facts |= {"published": claim.published, "by": claim.by}
+        if of.n_left_out.get(name):
+            facts |= {"n_left_out": of.n_left_out[name], "with_them": with_all[name][0]}
+        facts["settled"] = of.settled.get(name, "not known")
+        found[name] = {"verdict": verdict, **facts}
+    return found
+
+
+def _decided(
+    of: OnRows, declared: Mapping[str, verdicts.Declared]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The verdict on every claim that is ready, and its numbers; of a description its value."""
+    tested = {n for n in of.ready if declared[n].asks != "describe"}
+    results = {n: of.tests[n](matters=declared[n].matters) for n in of.tests if n in tested}
+    found = verdicts.decided(results, declared)
+    for name in of.tests:
+        if name in of.ready and name not in tested:
+            found[name] = "described", {"effect": float(of.tests[name]())}
     return found
 
 

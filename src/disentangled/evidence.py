@@ -1,4 +1,4 @@
-"""The claims of a chapter on the rows of larger profiles than the one that it runs under."""
+"""The claims of a chapter on its rows, and on those of larger profiles where there are any."""
 
 from __future__ import annotations
 
@@ -6,46 +6,68 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from disentangled import experiments, tables
-from disentangled.comparisons import OnRows, Tests
-
-FEWEST = 3
-"""Seeds of every setting that a test reads, below which it is not tried."""
+from disentangled import claims, experiments, learning, tables
+from disentangled.claims import Chapter, OnRows, Tests
+from disentangled.comparisons import FEWEST
+from disentangled.records import Record
 
 TestsOf = Callable[[pd.DataFrame, str], tuple[Tests, Mapping[str, str]]]
 
 
-def larger(
-    experiment: str, runs: pd.DataFrame, profile: str, tests_of: TestsOf
-) -> dict[str, OnRows]:
-    """What `claims.empirical` takes as `larger`: profiles above this one that have rows.
+def decide(
+    asked_of: TestsOf, runs: pd.DataFrame, *, page: Chapter, experiment: str = ""
+) -> list[Record]:
+    """Decide the empirical claims of a chapter on its rows and on those of larger profiles.
 
     Args:
-        experiment: that of the rows.
-        runs: `tables.per_run` of `sweeps.rows_and_larger`, runs that stopped included.
-        profile: that of the page; under `smoke` nothing is tested.
-        tests_of: takes the settled runs of a profile and its name, and returns its tests and
-            what they are on, both by the claim's id; runs that are not there must not hurt it
-            before a test is called.
+        asked_of: takes the finished runs of a profile and its name, and returns the tests and what
+            they are on, both by the claim's id; runs that are not there must not hurt it before a
+            test is called. It is asked twice: for the runs that learned (`learning.learned`), and
+            for all of them.
+        runs: `tables.per_run` of `sweeps.rows_and_larger`, all steps, runs that stopped included.
+        page: the chapter.
+        experiment: of the rows; that of the chapter's name if it is left out.
 
-    Returns: by profile, from small to large. A claim is whole where every declared seed of every
-    setting that it reads (`experiments.READ`) has come to its end, or to a stop.
+    Returns: the records of the page's own claims (see `claims.empirical`).
     """
-    found = {}
-    reads = experiments.READ[experiment]
-    for name in experiments.larger(profile):
-        there = runs[(runs["profile"] == name) & runs["last"]]
-        if there.empty:
-            continue
-        settled = tables.settled(there)
-        tests, on = tests_of(settled, name)
-        declared = experiments.settings(experiment, name)
-        ready, whole = [], []
-        for claim in tests:
-            read = [{s.run.id(seed) for seed in s.seeds} for s in declared if reads(claim, s.run)]
-            if all(settled["run_id"].isin(ids).sum() >= FEWEST for ids in read):
-                ready.append(claim)
-                if all(ids <= set(there["run_id"]) for ids in read):
-                    whole.append(claim)
-        found[name] = OnRows(tests, f"book/results/{experiment}/{name}", on, ready, whole)
-    return found
+    experiment = experiment or page.name
+    found = {
+        name: on_rows(experiment, runs[runs["profile"] == name], name, asked_of)
+        for name in [page.profile, *experiments.larger(page.profile)]
+        if name == page.profile or (runs["profile"] == name).any()
+    }
+    return claims.empirical(found, page=page)
+
+
+def on_rows(experiment: str, runs: pd.DataFrame, profile: str, asked_of: TestsOf) -> OnRows:
+    """The tests of one profile's runs, and which of them its rows allow.
+
+    A claim is ready where every setting that it reads (`experiments.READ`) has as many runs that
+    learned as a test needs, and whole where every declared seed has come to its end, or to a stop.
+    """
+    declared = experiments.settings(experiment, profile)
+    run_of = {s.run.id(seed): s.run for s in declared for seed in s.seeds}
+    there = runs[runs["run_id"].isin(run_of)]
+    ended = there[there["last"]]
+    finished = tables.settled(there)
+    learned = learning.learned(finished, run_of)
+    tests, on = asked_of(learned, profile)
+    with_all, _ = asked_of(finished, profile)
+    ready, whole, waiting, n_left_out, settled = [], [], {}, {}, {}
+    for claim in tests if profile != "smoke" else ():
+        read = [
+            {s.run.id(seed) for seed in s.seeds}
+            for s in declared
+            if experiments.READ[experiment](claim, s.run)
+        ]
+        all_read = set().union(*read)
+        n_there = int(ended["run_id"].isin(all_read).sum())
+        if n_there < len(all_read):
+            waiting[claim] = f"{n_there} of {len(all_read)} runs are there"
+        if all(learned["run_id"].isin(ids).sum() >= FEWEST for ids in read):
+            ready.append(claim)
+            whole += [] if claim in waiting else [claim]
+            n_left_out[claim] = n_there - int(learned["run_id"].isin(all_read).sum())
+            settled[claim] = learning.settled(there[there["run_id"].isin(all_read)])
+    where = f"book/results/{experiment}/{profile}"
+    return OnRows(tests, with_all, where, on, ready, whole, waiting, n_left_out, settled)

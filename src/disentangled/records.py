@@ -83,6 +83,31 @@ class Record:
         said = badges.of_check(self.facts) if self.facts["how"] == "check" else self.evidence
         return badges.badge(self.id, self.verdict, VERDICTS.get(self.verdict, self.verdict), said)
 
+    @property
+    def sentence(self) -> str:
+        """The answer to an empirical claim in one plain sentence, for a page's first screen."""
+        if self.verdict == "not run":
+            return "Not run: the rows that would answer this are not there."
+        facts = self.facts
+        unit = "" if facts["unit"] in ("score", "correlation") else " nats"
+        effect = f"{facts['effect']:.2g}{unit}"
+        if self.verdict == "described":
+            return f"Described, not tested: {facts['quantity']} is {effect}."
+        low, high = float(facts["low"]), float(facts["high"])
+        matters = f"{facts['matters']:g}, the least that matters"
+        same = facts["asks"] == "same"
+        told = {
+            "reproduced": f"within {matters}, either way" if same else "above 0",
+            "reproduced in sign": f"above 0 and below {matters}",
+            "not reproduced": "not 0" if same else f"below {matters}",
+            "inconclusive": f"open between 0 and {matters}; about {facts.get('n_needed', 'more')} "
+            "seeds would settle it",
+        }[self.verdict]
+        return (
+            f"{self.verdict.capitalize()}: {facts['quantity']} is {effect}, with a 95 % interval "
+            f"from {low:.2g} to {high:.2g} over {facts['n_seeds']} seeds: {told}."
+        )
+
     def __repr__(self) -> str:
         return f"{self.id} {VERDICTS.get(self.verdict, self.verdict)}\n{self.evidence}"
 
@@ -227,12 +252,33 @@ def _of_reading(facts: dict[str, Any]) -> str:
 
 def _of_rows(facts: dict[str, Any]) -> str:
     if "effect" not in facts:
-        return ""
-    return (
-        f"on {facts['on']}: effect {facts['effect']},"
-        f" 95 % interval [{facts['low']}, {facts['high']}], {facts['n_seeds']} seeds,"
-        f" p = {facts['p_value']}, after Holm {facts['holm']}; rows in {facts['rows']}"
-    )
+        return f"{facts['there']}; rows in {facts['rows']}" if "there" in facts else ""
+    unit = "" if facts["unit"] in ("score", "correlation") else f" {facts['unit']}"
+    found = f"on {facts['on']}: {facts['quantity']}: {facts['effect']}"
+    parts = [f"{found}{unit}"]
+    if "role" in facts:
+        n = facts["n_family"]
+        role = (
+            f"primary, after Holm's correction over {n} of {facts['family']}"
+            if facts["role"] == "primary"
+            else "secondary, without a correction"
+        )
+        parts = [
+            f"{found} [{facts['low']}, {facts['high']}]{unit} in {facts['n_seeds']} seeds, "
+            f"Δ = {facts['matters']}",
+            f"p = {facts['p_effect']} for an effect, {facts['p_small']} for less than Δ ({role})",
+        ]
+    if facts.get("n_needed"):
+        parts.append(f"{facts['n_needed']} seeds would settle it")
+    if "published" in facts:
+        parts.append(f"published {facts['published']} ({facts['by']})")
+    if "n_left_out" in facts:
+        parts.append(
+            f"{facts['n_left_out']} runs that never learned are left out, with them "
+            f"{facts['with_them']}"
+        )
+    parts.append(f"trained to the end: {facts['settled']}")
+    return "; ".join([*parts, f"rows in {facts['rows']}"])
 
 
 _EVIDENCE = {

@@ -62,8 +62,8 @@ def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
         column=[
             f"gaussian_tc_{code}"
             if quantity == "gaussian_tc"
-            else "mig_with_shape"
-            if quantity == "mig" and "shape" in factors.split()
+            else f"{quantity}_with_shape"
+            if quantity in ("mig", "mig_active") and "shape" in factors.split()
             else quantity
             for quantity, code, factors in zip(
                 rows["quantity"], rows["code"], rows["factors"], strict=True

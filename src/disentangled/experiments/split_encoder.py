@@ -30,9 +30,11 @@ FIGURES = {"3": "dsprites", "5": "smallnorb", "7": "cars3d"}
 def reads(claim: str, run: Run) -> bool:
     """Whether the test of a claim, by its id, reads runs of this setting."""
     sizes = dlib_study.SIZES[run.profile]
+    split = run.net.removeprefix(sizes.net)
+    if claim.startswith("A-split"):  # all six panels
+        return split in (VANILLA, SPLIT)
     figure, _, about = claim.removeprefix("A-fig").partition("-")
     on = sizes.datasets[FIGURES.get(figure) or FIGURES[str(int(figure) - 1)]]
-    split = run.net.removeprefix(sizes.net)
     if about == "baseline":  # against dSprites'
         return split == VANILLA and run.dataset in (on, sizes.datasets["dsprites"])
     objectives = {"factor-vae": OBJECTIVES[:1], "tcvae": OBJECTIVES[1:], "correlation": OBJECTIVES}

@@ -155,11 +155,7 @@ def without_learning(untrained: pd.DataFrame, pca: Mapping[str, float]) -> pd.Da
 def answer(decided: Sequence[Record]) -> str:
     """The answer to the page's question, from the verdict on Chen et al.'s Figure 2."""
     (claim,) = (record for record in decided if record.id == "C-fig2")
-    found = over_seeds.in_words(claim)
-    return (
-        "Chen et al. say yes. Here, at equal ELBO, the MIG of β-TCVAE differs from that of β-VAE"
-        f" by {found}."
-    )
+    return f"Chen et al. say yes. {claim.sentence}"
 
 
 def best_gamma(runs: pd.DataFrame) -> float:
@@ -204,6 +200,41 @@ def design(rows: pd.DataFrame, runs: pd.DataFrame, run: Run) -> dict[str, Any]:
     }
 
 
+def of_second_half(runs: pd.DataFrame) -> dict[str, Any]:
+    """Numbers of the page: what runs gain from half of their steps to their end.
+
+    Args: runs: of `per_run`, a line a run and step.
+
+    Returns: elbo_gain, elbo_gain_low and elbo_gain_high, the median and the quartiles over all
+        runs in nats, and elbo_gain_vae, the median of the plain VAE's; mig_gain, the median
+        over all runs, and mig_rose, the number of runs whose MIG rose.
+    """
+    scores = ["elbo", "mig_exact"]
+    half, end = (runs[runs["last"] == last].set_index("run_id") for last in (False, True))
+    gain = (end[scores] - half[scores]).dropna()
+    of_vae = gain.loc[end.loc[gain.index, "objective"] == "vae", "elbo"]
+    low, middle, high = gain["elbo"].quantile([0.25, 0.5, 0.75])
+    return {
+        "elbo_gain": float(middle),
+        "elbo_gain_low": float(low),
+        "elbo_gain_high": float(high),
+        "elbo_gain_vae": float(of_vae.median()),
+        "mig_gain": float(gain["mig_exact"].median()),
+        "mig_rose": int((gain["mig_exact"] > 0).sum()),
+    }
+
+
+def assert_not_converged(gains: Mapping[str, Any]) -> None:
+    """Assert that most runs still gained a nat of ELBO and some MIG; gains: `of_second_half`.
+
+    Raises:
+        AssertionError: the lower quartile of the ELBO's gain is below 1 nat, or MIG fell in the
+            median.
+    """
+    assert gains["elbo_gain_low"] > 1, f"a quarter gained under {gains['elbo_gain_low']:.2f} nats"
+    assert gains["mig_gain"] > 0, f"MIG fell by {-gains['mig_gain']:.3f} in the median"
+
+
 def scored_on_both(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs that were trained on real images and scored on the re-render too."""
     return runs[runs["elbo_elsewhere"].notna()] if "elbo_elsewhere" in runs else runs[:0]
@@ -234,12 +265,12 @@ def real_and_rerender(on_real: pd.DataFrame, runs: pd.DataFrame, beta: float) ->
     """Scores of β-TCVAE trained on real images and on the re-render, and their difference.
 
     Returns: a line a score of `ON_BOTH`, none where there are no runs on real images. Columns:
-        score, both means, and the ends of the 95 % bootstrap interval of their difference.
+        score, both means, and the ends of the 95 % interval of the typical difference.
     """
     lines = []
     for score in ON_BOTH if len(on_real) else ():
         real, ours = (tables.seeds(t, "beta_tcvae", beta, score) for t in (on_real, runs))
-        found = claims.compare(real, ours)
+        found = claims.compare(real, ours, matters=1.0)  # the interval is that of any Δ
         lines.append([score, real.mean(), ours.mean(), found.low, found.high])
     return pd.DataFrame(lines, columns=["score", "real", "re-render", LOW, "high"])
 

@@ -77,7 +77,7 @@ def total_corr_by_correlation(
     panels[0].set_ylabel("$TC(z)$, nats")
     panels[0].set_yticks([-1, 0, 1, 10, 100], ["−1", "0", "1", "10", "100"])
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
-    source = f"closed-form codes, N = {batches.n_data:,}, M = {batches.size}"
+    source = f"closed-form codes, N = {batches.n_data:,}, B = {batches.size}"
     bars = f"lines: mean of {batches.n_batches} batches, bands: their range"
     return finish(figure, profile, source, bars=bars)
 
@@ -113,7 +113,7 @@ def bias_by_batch_size(
     """Exact bias of every scheme's log q(z) and of its total correlation of two axes.
 
     Args:
-        sizes: batch sizes M (S,).
+        sizes: batch sizes B (S,).
         biases: of log q(z) and of TC(z) (S, 2) by scheme, nats.
         n_data: the size N of the whole data set, whose log N is marked.
     """
@@ -123,7 +123,7 @@ def bias_by_batch_size(
             values = np.asarray(biases[scheme])[:, column]
             axes.plot(sizes, values, line, color=colour, label=label, **_look(scheme))
         axes.axhline(0, color="k", lw=0.8)
-        axes.set(xlabel=f"batch size $M$ of $N = {n_data}$", xticks=sizes)
+        axes.set(xlabel=f"batch size $B$ of $N = {n_data}$", xticks=sizes)
     for axes, level, name, side in (
         (of_log, -math.log(n_data), r"$-\log N$", "bottom"),
         (of_tc, math.log(n_data), r"$+\log N$", "top"),
@@ -148,7 +148,7 @@ def posterior_width(
 
     Args:
         sigma: standard deviation of the posteriors.
-        draw: a code (M, 2) of that standard deviation.
+        draw: a code (B, 2) of that standard deviation.
     """
     figure, (plane, *panels) = plt.subplots(
         1, 3, figsize=(PAGE_WIDTH, 2.7), width_ratios=[1, 1.15, 1.15]
@@ -158,7 +158,7 @@ def posterior_width(
         plane.add_patch(Circle((x, y), sigma, color=COLOURS["blue"], alpha=0.15, lw=0))
     plane.plot(*code.z[0], "x", color=COLOURS["vermilion"], ms=9, mew=2.5)
     plane.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xticks=[], yticks=[])
-    plane.set_title(rf"$\sigma$ = {sigma:.2f}: {N_DISCS} posteriors, one $z$")
+    plane.set_title(rf"$s$ = {sigma:.2f}: {N_DISCS} posteriors, one $z$")
     for axes, n_axes in zip(panels, (2, 10), strict=True):
         axes.plot(by_width.sigmas, by_width.truth[n_axes], "k", lw=2.5, label="truth")
         for scheme in ("naive", "mss"):
@@ -166,10 +166,10 @@ def posterior_width(
             estimates = by_width.estimates[n_axes, scheme]
             axes.plot(by_width.sigmas, estimates, line, ms=4, color=colour, label=label)
         axes.axvline(sigma, color=COLOURS["grey"], lw=1)
-        axes.set(xscale="log", xlabel=r"$\sigma$")
+        axes.set(xscale="log", xlabel="$s$")
         axes.set_title(f"$TC(z)$, {n_axes} axes, nats")
     panels[-1].legend()
-    sizes = f"ρ = {by_width.rho:g}, N = {batches.n_data:,}, M = {batches.size}"
+    sizes = f"ρ = {by_width.rho:g}, N = {batches.n_data:,}, B = {batches.size}"
     bars = f"mean of {batches.n_batches} batches"
     return finish(figure, profile, f"closed-form codes, {sizes}", bars=bars)
 

@@ -148,7 +148,7 @@ def draw_curves(axes: Axes, runs: pd.DataFrame, x: str, y: str, objectives: Sequ
 def in_words(claim: Record) -> str:
     """What a claim's test found: the effect, its interval and the verdict, if it was run."""
     facts = claim.facts
-    if "effect" not in facts:
+    if "low" not in facts:
         return f"an amount that is not known ({claim.verdict})"
     effect, low, high = (_signed(float(facts[name])) for name in ("effect", "low", "high"))
     return f"{effect} (95 % interval {low} to {high}; {claim.verdict})"

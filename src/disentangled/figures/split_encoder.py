@@ -57,6 +57,9 @@ CHANGES = {
 }
 """What tells splitting from size, score, depth and step -> column, encoder after and before it."""
 
+MATTERS = {"score": 0.05, "distortion": 1.0}
+"""The smallest change of a column that matters; in nats, of the distortion."""
+
 SCORE = "MIG (library, all factors)"
 
 PAIR = (PAGE_WIDTH, 2.9)
@@ -81,6 +84,11 @@ def on_dataset(runs: pd.DataFrame, profile: str, dataset: str) -> pd.DataFrame:
         for objective in MODELS
         for split in ENCODERS.values()
     )
+
+
+def on_all(runs: pd.DataFrame, profile: str) -> str:
+    """The three data sets and their sources, as captions name them."""
+    return ", ".join(tables.source(on_dataset(runs, profile, name)) for name in DATASETS)
 
 
 def violins(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:

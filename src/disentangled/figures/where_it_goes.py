@@ -32,6 +32,9 @@ MAPS = {
 }
 """Maps of a code as rows name them, and as the figures do."""
 
+MATTERS = 0.05
+"""The smallest fall of MIG that matters."""
+
 SIGMAS = (0.0, 0.9)
 """Correlations of the noise that are compared."""
 
@@ -163,6 +166,37 @@ def of_probes(probes: pd.DataFrame) -> dict[str, float]:
             positions = of_it[["position_x", "position_y"]]
             found[f"{short}_told_{_tenths(sigma)}"] = float(positions.mean())
     return found
+
+
+def of_orientation(rows: pd.DataFrame) -> dict[str, float]:
+    """Numbers of the page: what the runs' codes tell of the orientation.
+
+    Args: rows: of the experiment, with sigma.
+
+    Returns: turn_low and turn_high, the extremes over runs and codes of the neighbours' R²;
+        turn_nats and turn_nats_most, the median and the largest over runs of the information
+        of the axis that tells the most. NaN without rows.
+    """
+    told = rows[(rows["factors"] == "orientation") & rows["sigma"].isin(SIGMAS)]
+    is_probe = (told["quantity"] == "probe_r2") & (told["estimator"] == "10 neighbours")
+    r2 = told.loc[is_probe, "value"]
+    nats = told.loc[told["quantity"] == "best_mutual_info", "value"]
+    return {
+        "turn_low": float(r2.min()),
+        "turn_high": float(r2.max()),
+        "turn_nats": float(nats.median()),
+        "turn_nats_most": float(nats.max()),
+    }
+
+
+def assert_orientation_is_not_told(rows: pd.DataFrame) -> None:
+    """Assert that in no run neighbours explain any of the orientation's variance.
+
+    Raises:
+        AssertionError: in one they do.
+    """
+    highest = of_orientation(rows)["turn_high"]
+    assert highest < 0, f"neighbours explain {highest:.3f} of the orientation's variance"
 
 
 def assert_one_difference_is_certain(tests: pd.DataFrame) -> None:

@@ -20,11 +20,13 @@ from disentangled.scoring.codes import (
     encoded,
     number,
 )
+from disentangled.scoring.decoded import decoded
 from disentangled.scoring.elbo import KL_SAMPLES, elbo
 from disentangled.scoring.elsewhere import elsewhere
 from disentangled.scoring.gaussian_tc import gaussian_tc
+from disentangled.scoring.losses import losses
 from disentangled.scoring.mapped import mapped
-from disentangled.scoring.mig import mig, mig_exact
+from disentangled.scoring.mig import mig, mig_active, mig_exact
 from disentangled.scoring.pictures import (
     RECONSTRUCTED,
     TRAVERSAL,
@@ -56,9 +58,12 @@ SCORES: dict[str, ModelScore] = {
     "elbo": ModelScore(elbo, needs_factors=False),
     "mig_exact": ModelScore(mig_exact),
     "mig": ModelScore(mig),
+    "mig_active": ModelScore(mig_active),
     "supervised": ModelScore(supervised),
+    "decoded": ModelScore(decoded),
     "gaussian_tc": ModelScore(gaussian_tc, needs_factors=False),
     "mapped": ModelScore(mapped),
+    "losses": ModelScore(losses, needs_factors=False),
     "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
 }
 

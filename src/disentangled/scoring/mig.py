@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from disentangled import metrics
+from disentangled import gaussian, metrics
 from disentangled.data import FactorData
 from disentangled.fitted import Fitted
 from disentangled.scoring.codes import Encoded, Number, columns, number
+
+ACTIVE = 0.1
+"""Nats of KL to the prior from which on an axis is active. Its information about the image is at
+most that, and less does not matter (see `verdicts.DEFAULT_MATTERS`)."""
 
 
 def mig_exact(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
@@ -30,13 +36,30 @@ def mig_exact(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
 
 def mig(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """Binned MIG of the mean codes, with and without the nuisances where there are any."""
+    return _binned(model, data, code.mean, "mig", "20 bins")
+
+
+def mig_active(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
+    """The same of active axes: all others count as constant.
+
+    Means come without their noise: an axis whose posterior is nearly the prior is cut into bins
+    like any other, and reads as if it told a factor that its samples do not tell.
+    """
+    kl = gaussian.kl_standard(code.mean.double(), code.logvar.double()).mean(0)
+    active = torch.where(kl >= ACTIVE, code.mean, 0.0)
+    return _binned(model, data, active, "mig_active", f"20 bins, axes of {ACTIVE:g} nats and more")
+
+
+def _binned(
+    model: Fitted, data: FactorData, codes: Tensor, quantity: str, estimator: str
+) -> list[Number]:
     names = tuple(n for n in data.factor_names if n not in data.nuisances)
     return [
         number(
             model.step,
-            "mig",
-            metrics.mig(code.mean, columns(data, some)).value,
-            estimator="20 bins",
+            quantity,
+            metrics.mig(codes, columns(data, some)).value,
+            estimator=estimator,
             code="mean",
             factors=" ".join(some),
             unit="1",
