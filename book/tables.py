@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import tomllib
@@ -212,7 +211,7 @@ def badges(root: Path) -> str:
     return f"[![tests]({badge})]({url}/actions/workflows/test.yml)\n" if url else ""
 
 
-PICTURE = "book/_static/tradeoff.png"
+PICTURE = "book/_static/tradeoff.svg"
 """The README's picture: the first figure of the chapter on paper C's main experiment."""
 
 
@@ -224,8 +223,8 @@ def picture(root: Path) -> bytes:
     twin = json.loads((root / "book/chapters/beta_tcvae.ipynb").read_text("utf-8"))
     for cell in twin["cells"]:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                return base64.b64decode(output["data"]["image/png"])
+            if "image/svg+xml" in output.get("data", {}):
+                return "".join(output["data"]["image/svg+xml"]).encode()
     raise ValueError("book/chapters/beta_tcvae.ipynb shows no figure: run book/run.py beta_tcvae")
 
 

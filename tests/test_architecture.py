@@ -12,7 +12,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src" / "disentangled"
 MODULES = sorted(SRC.rglob("*.py"))
-DISTRIBUTIONS = {"PIL": "pillow", "myst_nb": "jupyter-book", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "IPython": "ipython",
+    "PIL": "pillow",
+    "matplotlib_inline": "matplotlib-inline",
+    "myst_nb": "jupyter-book",
+    "sklearn": "scikit-learn",
+}
 
 
 def listed():

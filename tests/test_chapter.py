@@ -70,3 +70,14 @@ def test_glued_numbers_are_plain(monkeypatch):
     chapter.glue(tc=torch.tensor(0.5, dtype=torch.float64), n=3, word="mws")
     assert kept == {"tc": 0.5, "n": 3, "word": "mws"}
     assert [type(value) for value in kept.values()] == [float, int, str]
+
+
+def test_a_chapter_opens_with_a_figure_that_is_shown_once(monkeypatch):
+    import myst_nb
+
+    kept = {}
+    monkeypatch.setattr(myst_nb, "glue", lambda name, value: kept.update({name: value}))
+    figure = plt.figure()
+    chapter.opens_with(figure)
+    assert kept == {"opening": figure}
+    assert not plt.fignum_exists(figure.number)

@@ -12,6 +12,7 @@ import pytest
 from disentangled import baselines, store, tables
 from disentangled.figures import over_seeds
 from disentangled.objectives import OBJECTIVES
+from disentangled.records import Record
 
 
 def rows_of(objective, weights, seed, values, step=100, source="re-render"):
@@ -259,3 +260,20 @@ def test_published_numbers_name_their_source():
     assert len(table) > 0
     assert (table["source"] != "").all()
     assert (table["differs"] != "").all()
+
+
+def test_a_claim_is_said_with_its_interval_and_verdict():
+    facts = {"effect": -0.0014, "low": -0.0439, "high": 0.0451}
+    said = over_seeds.in_words(Record("A-fig2-vae", "inconclusive", facts))
+    assert said == "0.00 (95 % interval −0.04 to +0.05; inconclusive)"
+    unknown = over_seeds.in_words(Record("A-fig2-vae", "not run", {}))
+    assert unknown == "an amount that is not known (not run)"
+
+
+def test_methods_differ_in_more_than_colour(runs):
+    last = tables.settled(runs)
+    axes = over_seeds.curves(last, "elbo", "mig_exact", ("ELBO", "MIG"), profile="laptop").axes[0]
+    dashes = {line.get_linestyle() for line in axes.lines if len(line.get_xdata()) > 1}
+    assert len(dashes) >= 2
+    compared = ("vae", "beta_vae", "beta_tcvae", "factor_vae")
+    assert len({over_seeds.mark(objective) for objective in compared}) == 4

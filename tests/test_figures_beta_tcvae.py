@@ -11,6 +11,7 @@ from disentangled import store
 from disentangled.claims import Chapter
 from disentangled.experiments import settings
 from disentangled.figures import beta_tcvae as figures
+from disentangled.records import Record
 from disentangled.scoring import TRAVERSAL
 
 WEIGHTS = {"vae": 1.0, "beta_vae": 4.0, "beta_tcvae": 6.0, "factor_vae": 20.0}
@@ -247,3 +248,8 @@ def test_rounding_is_the_root_mean_square_over_root_two(runs):
     assert found["of_seeds"] == pytest.approx(((0.01 + 0.0316 / 3) / 2) ** 0.5, rel=1e-6)
     assert found["n_pairs"] == 3
     assert np.isnan(figures.rounding(again[:0], {})["of_seeds"])
+
+
+def test_the_answer_quotes_the_verdict_on_figure_2():
+    decided = [Record("C-fig4", "described", {}), Record("C-fig2", "not run", {})]
+    assert figures.answer(decided) == f"Chen et al. say yes. {decided[1].sentence}"

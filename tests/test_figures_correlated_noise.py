@@ -94,8 +94,9 @@ def test_the_third_sign_is_the_product_of_the_others():
     drawn = correlated_noise.parity_of_signs(cloud, profile="laptop")
     shown = [axes.collections[0] for axes in drawn.axes]
     np.testing.assert_allclose(shown[1].get_offsets(), cloud[:, [0, 2]])
-    blue = shown[2].get_facecolor()[:, 2] > shown[2].get_facecolor()[:, 0]
-    assert blue.tolist() == (cloud[:, 2] > 0).tolist()
+    above, below = (points.get_offsets() for points in drawn.axes[2].collections)
+    np.testing.assert_allclose(above, cloud[cloud[:, 2] > 0][:, :2])
+    np.testing.assert_allclose(below, cloud[cloud[:, 2] < 0][:, :2])
     assert "300 draws" in drawn.get_supxlabel()
 
 

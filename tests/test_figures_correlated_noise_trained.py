@@ -10,6 +10,7 @@ import pytest
 from disentangled import tables
 from disentangled.experiments import dlib_study
 from disentangled.figures import correlated_noise_trained
+from disentangled.records import Record
 
 MIG = {
     ("vae", 0.0): [0.1, 0.2, 0.3, 0.6],
@@ -81,7 +82,7 @@ def test_means_and_seeds_are_drawn_over_the_correlation(trained):
     np.testing.assert_allclose(second[0].get_xydata(), [[0.008, 0.35], [0.908, 0.35]])
     ends = first[2][0].get_segments()[0][:, 1]
     np.testing.assert_allclose(np.ptp(ends) / 2, tables.interval(np.array(MIG["vae", 0.0])))
-    assert [line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"] == [
+    assert [line.get_ydata().tolist() for line in axes.lines if line.get_alpha()] == [
         *MIG.values()
     ]
 
@@ -124,3 +125,14 @@ def test_runs_above_the_distortion_of_one_picture_are_counted(trained):
         "blind_runs": "2 of 4 at σ = 0, 2 of 4 at σ = 0.9",
         "largest_kl": "3,001",
     }
+
+
+def test_the_answer_quotes_both_verdicts_on_figure_2():
+    facts = {"effect": 0.1, "low": 0.05, "high": 0.15}
+    decided = [
+        Record("A-fig2-vae", "reproduced", facts),
+        Record("A-fig2-factor-vae", "not run", {}),
+    ]
+    said = correlated_noise_trained.answer(decided)
+    assert "of the VAE by +0.10 (95 % interval +0.05 to +0.15; reproduced)" in said
+    assert "of FactorVAE by an amount that is not known (not run)." in said

@@ -5,11 +5,26 @@ from __future__ import annotations
 import io
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 from PIL import Image
 
 from disentangled.figures import style
+
+DRAWING = """
+import matplotlib.pyplot as plt
+import numpy as np
+
+from disentangled.figures import style
+
+style.use_style()
+figure, (axes, other) = plt.subplots(1, 2, figsize=(3, 2))
+axes.set(xlim=(0.2, 1))
+_ = axes.plot([0, 1], [0, 1], "o-"), other.imshow(np.eye(3), interpolation="none")
+_ = style.finish(figure, "smoke", "closed form")
+"""
 
 
 @pytest.fixture
@@ -37,6 +52,41 @@ def test_seeds_without_a_word_on_the_bars_are_refused():
 def test_only_smoke_figures_carry_a_watermark(figure, profile, marked):
     style.finish(figure, profile, "closed form")
     assert ("smoke" in [text.get_text() for text in figure.texts]) is marked
+
+
+def test_a_long_caption_line_breaks_before_the_edge(figure):
+    style.finish(figure, "laptop", "a source of many words", bars="bars that say what they are")
+    lines = figure.get_supxlabel().split("\n")
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 3 * 72 / (0.6 * style.SMALLEST)
+
+
+def test_a_figure_wider_than_the_page_is_refused(figure):
+    figure.set_figwidth(7.5)
+    with pytest.raises(ValueError, match=r"7 inches wide, the figure 7\.5"):
+        style.finish(figure, "laptop", "closed form")
+
+
+def test_small_text_is_refused(figure):
+    figure.axes[0].set_title("tiny", fontsize=7)
+    with pytest.raises(ValueError, match="at least 8 points, 'tiny' has 7"):
+        style.finish(figure, "laptop", "closed form")
+
+
+def test_a_notebook_shows_the_same_svg_in_every_run():
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(DRAWING)]
+    shown = []
+    for _ in range(2):
+        client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {}})
+        (output,) = client.execute().cells[0].outputs
+        shown.append(output["data"])
+    assert set(shown[0]) == {"image/svg+xml", "text/plain"}
+    one, other = (data["image/svg+xml"] for data in shown)
+    assert one == other
+    assert "<dc:date>" not in one
+    assert 'width="216pt" height="144pt"' in one
+    assert "image/png;base64" in one  # the heat map stays a raster
 
 
 def test_a_packed_picture_is_opaque_white_and_of_few_colours(figure):

@@ -134,7 +134,7 @@ def test_chapter_has_the_form_of_a_chapter(md):
     assert f'chapter.start("{md.stem}", globals())' in second.source
 
     hidden = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
-    shown = [c for c in code_cells(notebook) if not hidden & set(c.metadata.get("tags", []))]
+    shown = [c for c in code_cells(notebook) if not hidden & tags(c) or "check" in tags(c)]
     for cell in code_cells(notebook):
         assert cell in shown or len([ln for ln in cell.source.splitlines() if ln.strip()]) <= 10
     drawn = f'<a href="../../_modules/disentangled/figures/{md.stem}.html">'
@@ -145,6 +145,37 @@ def test_chapter_has_the_form_of_a_chapter(md):
     assert max(len(line) for cell in shown for line in cell.source.splitlines()) <= 80
 
 
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+@each_chapter
+def test_chapter_opens_with_question_figure_and_answer(md):
+    notebook = pairs.read_source(md)
+    assert notebook.cells[0].cell_type == "markdown"
+    opening = re.fullmatch(
+        r"# [^\n]+\n\n"
+        r"(?:[^\n#`]|`(?!``))[^#]+?\n\n"
+        r"````\{glue:figure\} opening\n:alt: (?P<alt>[^\n]+)\n:name: fig-[\w-]+\n\n.+?\n````\n\n"
+        r":::\{container\} answer\n(?P<answer>.+?)\n:::",
+        notebook.cells[0].source,
+        flags=re.DOTALL,
+    )
+    assert opening, notebook.cells[0].source
+    assert len(opening["alt"]) > 20
+    assert "{glue:text}" in opening["answer"], "an answer quotes results"
+    (drawing,) = (c for c in code_cells(notebook) if "chapter.opens_with(" in c.source)
+    assert "remove-output" in tags(drawing), "the page shows the figure once, at its top"
+
+
+@each_chapter
+def test_checks_are_folded_under_their_badges(md):
+    for cell in code_cells(pairs.read_source(md)):
+        for name in re.findall(r'claims\.check\(\s*"([^"]+)"', cell.source):
+            assert tags(cell) >= {"hide-input", "check"}, name
+            assert name in cell.metadata.mystnb.code_prompt_show
+
+
 @each_chapter
 def test_chapter_is_linted(md):
     finish([sys.executable, "-m", "ruff", "check", "--no-fix", md.with_suffix(".ipynb")])
@@ -153,7 +184,8 @@ def test_chapter_is_linted(md):
 @each_chapter
 def test_figures_are_described(md):
     for cell in code_cells(pairs.read_twin(md.with_suffix(".ipynb"))):
-        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+        drawn = any("image/svg+xml" in output.get("data", {}) for output in cell.outputs)
+        if drawn and "chapter.opens_with(" not in cell.source:
             image = cell.metadata.get("mystnb", {}).get("image", {})
             assert len(image.get("alt", "")) > 20, f"no alt text: {cell.source[:80]}"
         for output in cell.outputs:
@@ -166,7 +198,9 @@ def test_chapter_runs_small(md, smoke):
     executed = pairs.read_twin(smoke(md))
     cells = code_cells(executed)
     assert all(cell.execution_count for cell in cells if cell.source.strip())
-    assert any("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs)
+    assert any(
+        "image/svg+xml" in output.get("data", {}) for cell in cells for output in cell.outputs
+    )
 
 
 @each_chapter
@@ -256,6 +290,52 @@ def test_pages_read_in_a_browser(html, address, browser):
         # A known, harmless error of the theme.
         assert [e for e in errors if "THEBE_JS_URL" not in e] == [], path.name
         page.close()
+
+
+SCREENS = {"laptop": (1280, 800), "phone": (390, 844)}
+"""Sizes in pixels at which the pages are looked at."""
+
+LOWEST = """() => [...document.querySelectorAll("figure")].slice(0, 1)
+              .concat([...document.querySelectorAll(".answer")])
+              .map((element) => Math.round(element.getBoundingClientRect().bottom))"""
+
+OVERLAID = """() => [...document.querySelectorAll("div.math > .eqno")].filter((number) => {
+    const box = number.parentElement.querySelector("mjx-container").getBoundingClientRect();
+    return box.right > number.getBoundingClientRect().left + 1;
+}).map((number) => number.textContent)"""
+
+
+def test_pages_fit_a_laptop_and_a_phone(html, address, browser):
+    if not assets.sphinx_settings(run.VENDOR):
+        pytest.skip("without the scripts that typeset formulas, pages have other sizes")
+    for path in pages(html):
+        name = path.relative_to(html).as_posix()
+        page = browser.new_page(reduced_motion="reduce")
+        page.set_default_timeout(120_000)
+        page.goto(f"{address}/{name}", wait_until="load")
+        page.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
+        for screen, (width, height) in SCREENS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            root = "document.documentElement"
+            wider = page.evaluate(f"() => {root}.scrollWidth - {root}.clientWidth")
+            assert wider <= 1, f"{name} scrolls sideways by {wider} pixels on a {screen}"
+            if "/chapters/" in name:
+                bottoms = page.evaluate(LOWEST)
+                assert len(bottoms) == 2, f"{name} has no figure or no answer at its top"
+                assert max(bottoms) <= height, f"{name} on a {screen}: {bottoms} of {height}"
+            if screen == "laptop":
+                assert page.evaluate(OVERLAID) == [], f"{name}: numbers lie over equations"
+        page.close()
+
+
+def test_every_check_is_a_badge_that_opens_without_scripts(html):
+    for md in CHAPTERS:
+        n_checks = md.read_text("utf-8").count("claims.check(")
+        text = (html / "book" / "chapters" / f"{md.stem}.html").read_text("utf-8")
+        assert text.count('<div class="verdict">') == n_checks, md.stem
+        prompts = re.findall('collapsed admonition-title">check [A-Z]-', text)
+        assert len(prompts) == n_checks, md.stem
+        assert text.count("<details") >= n_checks, md.stem
 
 
 def sliders_move_the_picture(page, *, expected):

@@ -54,6 +54,7 @@ Evidence
     tables         rows to tables, a line a run and step
     comparisons    effects over seeds: intervals, and tests that hold at few seeds
     verdicts       what a claim declares, and what its comparison decides
+    badges         what a chapter found about a statement, as one line of HTML
     records        what chapters found, one file a chapter
     claims         statements and claims, their checks and verdicts, the ledger
     evidence       a chapter's claims on its rows, and on those of larger profiles

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 
 from disentangled.claims import Chapter
 from disentangled.figures import style
@@ -57,6 +59,18 @@ def glue(**values: Any) -> None:
 
     for name, value in values.items():
         keep(name, value if isinstance(value, str | int) else float(value), display=False)
+
+
+def opens_with(figure: Figure) -> None:
+    """Keep the figure with which a chapter's page opens, and show it.
+
+    The page pastes it below its question, as `{glue:figure} opening`; the cell that draws it comes
+    further down, where its code is read, and is tagged `remove-output`.
+    """
+    from myst_nb import glue as keep
+
+    plt.close(figure)  # else it would be shown a second time
+    keep("opening", figure)
 
 
 def _plain(namespace: Mapping[str, Any]) -> set[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from disentangled import store
+from disentangled import badges, store
 
 ROUND_OFF = 1e-9
 """Smaller numbers are recorded as the next power of ten, so that re-runs are small diffs."""
@@ -78,6 +78,10 @@ class Record:
         ]
         lines += [f"profile {n}, runs are missing: {_of_rows(facts)}" for n, facts in part.items()]
         return next(iter(whole.values()))["verdict"], "; ".join(lines)
+
+    def _repr_html_(self) -> str:
+        said = badges.of_check(self.facts) if self.facts["how"] == "check" else self.evidence
+        return badges.badge(self.id, self.verdict, VERDICTS.get(self.verdict, self.verdict), said)
 
     @property
     def sentence(self) -> str:

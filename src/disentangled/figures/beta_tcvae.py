@@ -7,7 +7,7 @@ Objectives are compared at one weight each, `weights`: objective -> its β or γ
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from disentangled import claims, scoring, tables
 from disentangled.figures import over_seeds, portraits
 from disentangled.figures.sliders import two_sliders
+from disentangled.records import Record
 from disentangled.runs import Run
 
 MIG = "MIG (Chen et al., four factors)"
@@ -149,6 +150,12 @@ def without_learning(untrained: pd.DataFrame, pca: Mapping[str, float]) -> pd.Da
             "PCA, binned MIG": pd.Series({"mean": pca["mig"], "std": 0.0}),
         }
     ).T
+
+
+def answer(decided: Sequence[Record]) -> str:
+    """The answer to the page's question, from the verdict on Chen et al.'s Figure 2."""
+    (claim,) = (record for record in decided if record.id == "C-fig2")
+    return f"Chen et al. say yes. {claim.sentence}"
 
 
 def best_gamma(runs: pd.DataFrame) -> float:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from disentangled import gaussian, tables
 from disentangled.figures import correlated_noise_trained, over_seeds, style
-from disentangled.figures.style import COLOURS
+from disentangled.figures.style import COLOURS, PAGE_WIDTH
 from disentangled.tables import Floats
 
 TERMS = {
@@ -76,11 +76,11 @@ def four_codes(
         parts: name -> terms of the code.
     """
     figure, panels = plt.subplots(
-        2, len(codes), figsize=(8, 3.3), height_ratios=[4, 1], squeeze=False
+        2, len(codes), figsize=(PAGE_WIDTH, 2.8), height_ratios=[4, 1], squeeze=False
     )
     for (name, (means, noise)), axes, bars in zip(codes.items(), *panels, strict=True):
         _posteriors(axes, means, _spread(sd, noise))
-        axes.set_title(name, fontsize=9.5)
+        axes.set_title(name)
         _sides(bars, parts[name])
     handles = panels[1, -1].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower left", ncols=4)
@@ -98,11 +98,15 @@ def parity_cloud(profile: str) -> Tensor:
 
 def parity_of_signs(cloud: Tensor, *, profile: str) -> Figure:
     """Two pairs of the axes of `parity_cloud`, and one coloured by the sign of the third axis."""
-    figure, panels = plt.subplots(1, 3, figsize=(7.5, 2.6))
-    by_sign = np.where(cloud[:, 2] > 0, COLOURS["blue"], COLOURS["vermilion"])
+    figure, panels = plt.subplots(1, 3, figsize=(PAGE_WIDTH, 2.5))
+    above = cloud[:, 2] > 0
     for axes, pair in zip(panels, ((0, 1), (0, 2), (0, 1)), strict=True):
-        colours = by_sign if axes is panels[2] else COLOURS["grey"]
-        axes.scatter(*cloud[:, pair].T, c=colours, s=3, lw=0)
+        looks = [(~above | above, "grey", "o")]
+        if axes is panels[2]:
+            looks = [(above, "blue", "o"), (~above, "vermilion", "v")]
+        for chosen, colour, marker in looks:
+            points = cloud[chosen][:, pair].T
+            axes.scatter(*points, c=COLOURS[colour], s=5, marker=marker, lw=0, rasterized=True)
         i, j = (f"$\\epsilon_{axis + 1}$" for axis in pair)
         axes.set(xlabel=i, ylabel=j, aspect="equal", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5))
     return style.finish(
@@ -112,7 +116,7 @@ def parity_of_signs(cloud: Tensor, *, profile: str) -> Figure:
 
 def isotropic(terms: TermsAt, *, profile: str) -> Figure:
     """The terms of the isotropic encoder of 3 and of 10 axes over all correlations."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.1))
+    figure, panels = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.8))
     for axes, n_axes, top in zip(panels, (3, 10), (5, 14), strict=True):
         low = -1 / (n_axes - 1)
         _terms_over_sigma(axes, terms, n_axes, low + 1e-4, 1 - 1e-4)
@@ -133,17 +137,17 @@ def at_sigma(sigma: float, terms: TermsAt, trained: pd.DataFrame, *, profile: st
     """
     figure, panels = plt.subplot_mosaic(
         [["noise", "terms", "trained"], ["matrix", "terms", "trained"]],
-        figsize=(8.4, 3.4),
+        figsize=(PAGE_WIDTH, 3.1),
         width_ratios=[1, 1.7, 1.7],
     )
     _noise(panels["noise"], panels["matrix"], sigma)
     _terms_over_sigma(panels["terms"], terms, N_AXES, 0, 0.95)
     panels["terms"].axvline(sigma, color=COLOURS["grey"], lw=1.5)
     panels["terms"].set(xlabel=r"$\sigma$", xlim=(0, 0.96), ylim=(-0.3, 14.5))
-    panels["terms"].set_title("isotropic encoder, 10 axes, nats", fontsize=9)
-    panels["terms"].legend(fontsize=8, loc="upper left")
+    panels["terms"].set_title("isotropic encoder, 10 axes, nats")
+    panels["terms"].legend(loc="upper left")
     correlated_noise_trained.draw_over_sigma(panels["trained"], trained, sigma)
-    panels["trained"].set_title("trained on re-rendered dSprites, MIG", fontsize=9)
+    panels["trained"].set_title("trained on re-rendered dSprites, MIG")
     origin = f"noise, terms: closed form; MIG: {tables.source(trained)}"
     seeds = tables.n_seeds(trained)
     return style.finish(figure, profile, origin, seeds=seeds, bars=over_seeds.BARS)
@@ -174,21 +178,21 @@ def at_beta(
         readings: by correlation, what axes tell of components in nats (2, 2).
         curves: by correlation, the terms at `BETAS`.
     """
-    figure, panels = plt.subplots(2, 3, figsize=(7.4, 4.3), width_ratios=[1, 1.1, 1.7])
+    figure, panels = plt.subplots(2, 3, figsize=(PAGE_WIDTH, 4.3), width_ratios=[1, 1.1, 1.7])
     for (plane, matrix, curve), (sigma, code) in zip(panels, codes.items(), strict=True):
         _images(plane, code, sigma)
-        plane.set_title(rf"$\sigma$ = {sigma:g}, $\beta$ = {beta:.2f}", fontsize=9)
-        names = ["component 1", "component 2"]
+        plane.set_title(rf"$\sigma$ = {sigma:g}, $\beta$ = {beta:.2f}")
+        names = ["comp. 1", "comp. 2"]
         style.heatmap(matrix, readings[sigma], ["axis 1", "axis 2"], names, top=1.4)
-        matrix.set_title("$I(z_j; y_k)$, nats", fontsize=9)
-        matrix.tick_params(labelsize=7.5)
+        matrix.set_title("$I(z_j; y_k)$, nats")
+        matrix.tick_params(labelsize=style.SMALLEST)
         _curves(curve, BETAS, curves[sigma])
         curve.axvline(beta, color=COLOURS["grey"], lw=1.5)
         curve.set(xscale="log", xlim=(0.97, 210), ylim=(-0.05, 2.2))
         curve.set_xticks([1, 4, 16, 64], ["1", "4", "16", "64"])
         curve.minorticks_off()
     panels[1, 2].set_xlabel(r"$\beta$")
-    panels[0, 2].legend(fontsize=8, loc="upper right")
+    panels[0, 2].legend(loc="upper right")
     return style.finish(figure, profile, "optimal linear codes, closed form")
 
 
@@ -250,9 +254,8 @@ def _sides(axes: Axes, part: Terms) -> None:
 
 
 def _curves(axes: Axes, x: Floats, terms: Sequence[Terms]) -> None:
-    """Each term as a curve over x; that of the axes apart is dashed, as others may cover it."""
-    for name, (label, colour) in TERMS.items():
-        line = "--" if name == "apart" else "-"
+    """Each term as a curve over x, of a line of its own, as one may cover another."""
+    for (name, (label, colour)), line in zip(TERMS.items(), ("-", "--", "-.", ":"), strict=True):
         axes.plot(x, [getattr(one, name) for one in terms], line, color=colour, label=label)
 
 
@@ -266,20 +269,20 @@ def _noise(draws: Axes, matrix: Axes, sigma: float) -> None:
     root = torch.linalg.cholesky(gaussian.equicorrelated(2, sigma))
     draws.plot(*(_white() @ root.T).T, ".", color=COLOURS["blue"], ms=2)
     draws.set(xlim=(-3.6, 3.6), ylim=(-3.6, 3.6), aspect="equal", xticks=[], yticks=[])
-    draws.set_title(rf"$\epsilon_1, \epsilon_2$ at $\sigma$ = {sigma:.2f}", fontsize=9)
+    draws.set_title(rf"$\epsilon_1, \epsilon_2$ at $\sigma$ = {sigma:.2f}")
     covariance = gaussian.equicorrelated(N_AXES, sigma)
-    matrix.imshow(covariance.numpy(), cmap="Blues", vmin=0, vmax=1)
+    matrix.imshow(covariance.numpy(), cmap="Blues", vmin=0, vmax=1, interpolation="none")
     matrix.set(xticks=[], yticks=[])
-    matrix.set_title(r"$\Sigma$, white 0 to blue 1", fontsize=9)
+    matrix.set_title(r"$\Sigma$, white 0 to blue 1")
 
 
 def _images(axes: Axes, code: Linear, sigma: float) -> None:
     """Where images on a grid of components have their codes, and how wide they are."""
     side = torch.linspace(-1.5, 1.5, 4, dtype=torch.float64)
-    for k, colour in enumerate(("green", "purple")):
+    for k, (colour, dash) in enumerate((("green", "-"), ("purple", "--"))):
         for held in side:
             line = torch.stack([torch.stack([a, held] if k == 0 else [held, a]) for a in side])
-            axes.plot(*(line @ code.means.T).T, color=COLOURS[colour], lw=1.6)
+            axes.plot(*(line @ code.means.T).T, dash, color=COLOURS[colour], lw=1.6)
     spread = _spread(code.sd, gaussian.equicorrelated(2, sigma))
     _ellipse(axes, (0, 0), spread, color=COLOURS["grey"], alpha=0.35, lw=0)
     axes.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), aspect="equal", xticks=[], yticks=[])

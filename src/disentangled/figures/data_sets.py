@@ -22,7 +22,7 @@ def pictures(
     *,
     profile: str,
     columns: Sequence[str] = (),
-    width: float = 8.5,
+    width: float = style.PAGE_WIDTH,
 ) -> Figure:
     """Rows of pictures, as `style.image_grid` draws them, over the line that names their source.
 
@@ -80,9 +80,9 @@ def agreement_numbers(measured: Sequence[Agreement]) -> dict[str, str | int]:
 
 def turns(changed: Mapping[str, Tensor], *, profile: str) -> Figure:
     """Pixels that change as a sprite turns: shape -> counts over the orientations' index (40,)."""
-    figure, axes = plt.subplots(figsize=(7, 3))
-    for shape, count in changed.items():
-        axes.plot(count, marker="o", markersize=3, label=shape)
+    figure, axes = plt.subplots(figsize=(style.PAGE_WIDTH, 3))
+    for (shape, count), marker in zip(changed.items(), style.MARKS, strict=False):
+        axes.plot(count, marker=marker, markersize=4, label=shape)
     axes.set(xlabel="index of the orientation", ylabel="pixels that differ from index 0")
     axes.set_ylim(bottom=0)
     axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))

@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from disentangled.figures.style import COLOURS, SCHEMES, finish
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, SCHEMES, WIDE, finish
 from disentangled.types import Code
 
 MOST_RATIO = 3.0
@@ -64,13 +64,13 @@ def total_corr_by_correlation(
         estimates: mean, lowest and highest over the batches (R, 3), nats.
         truth: the exact total correlation of so many axes at a correlation, nats.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.5), sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.9), sharey=True)
     dense = [k / 200 for k in range(196)]
     for axes, n_axes in zip(panels, (2, 10), strict=True):
         for scheme, (label, colour, line) in SCHEMES.items():
             middle, low, high = np.asarray(estimates[n_axes, scheme]).T
             axes.fill_between(rhos, low, high, color=colour, alpha=0.2, lw=0)
-            axes.plot(rhos, middle, line, color=colour, label=label)
+            axes.plot(rhos, middle, line, color=colour, label=label, **_look(scheme))
         axes.plot(dense, [truth(n_axes, rho) for rho in dense], "k", lw=2.5, label="truth")
         axes.set_yscale("symlog", linthresh=1.0)
         axes.set(title=f"{n_axes} axes", xlabel=r"correlation $\rho$ of the means")
@@ -82,12 +82,17 @@ def total_corr_by_correlation(
     return finish(figure, profile, source, bars=bars)
 
 
+def _look(scheme: str) -> dict[str, float]:
+    """Widths of a scheme's line and markers in points."""
+    return {"lw": 4.5, "ms": 8} if scheme in WIDE else {"lw": 1.4, "ms": 4}
+
+
 def naive_over_truth(ratios: Mapping[float, Tensor], *, profile: str) -> Figure:
     """Histograms of q̂(z) / q(z), with its mean and its median.
 
     ratios: draws (S,), as many for each standard deviation of the posteriors.
     """
-    figure, panels = plt.subplots(1, len(ratios), figsize=(8, 2.5), sharey=True)
+    figure, panels = plt.subplots(1, len(ratios), figsize=(PAGE_WIDTH, 2.4), sharey=True)
     edges = np.linspace(0, MOST_RATIO, 31)
     for axes, (sd, ratio) in zip(panels, ratios.items(), strict=True):
         shares = torch.full_like(ratio, 1 / len(ratio))
@@ -112,11 +117,11 @@ def bias_by_batch_size(
         biases: of log q(z) and of TC(z) (S, 2) by scheme, nats.
         n_data: the size N of the whole data set, whose log N is marked.
     """
-    figure, (of_log, of_tc) = plt.subplots(1, 2, figsize=(8, 3.2))
+    figure, (of_log, of_tc) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.0))
     for column, axes in enumerate((of_log, of_tc)):
         for scheme, (label, colour, line) in SCHEMES.items():
             values = np.asarray(biases[scheme])[:, column]
-            axes.plot(sizes, values, line, marker="o", ms=4, color=colour, label=label)
+            axes.plot(sizes, values, line, color=colour, label=label, **_look(scheme))
         axes.axhline(0, color="k", lw=0.8)
         axes.set(xlabel=f"batch size $B$ of $N = {n_data}$", xticks=sizes)
     for axes, level, name, side in (
@@ -146,24 +151,24 @@ def posterior_width(
         draw: a code (B, 2) of that standard deviation.
     """
     figure, (plane, *panels) = plt.subplots(
-        1, 3, figsize=(7.6, 2.8), width_ratios=[1, 1.15, 1.15]
-    )  # fmt: skip
+        1, 3, figsize=(PAGE_WIDTH, 2.7), width_ratios=[1, 1.15, 1.15]
+    )
     code = draw(sigma)
     for x, y in code.mean[:N_DISCS].tolist():
         plane.add_patch(Circle((x, y), sigma, color=COLOURS["blue"], alpha=0.15, lw=0))
     plane.plot(*code.z[0], "x", color=COLOURS["vermilion"], ms=9, mew=2.5)
     plane.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xticks=[], yticks=[])
-    plane.set_title(rf"$s$ = {sigma:.2f}: {N_DISCS} posteriors, one $z$", fontsize=9)
+    plane.set_title(rf"$s$ = {sigma:.2f}: {N_DISCS} posteriors, one $z$")
     for axes, n_axes in zip(panels, (2, 10), strict=True):
         axes.plot(by_width.sigmas, by_width.truth[n_axes], "k", lw=2.5, label="truth")
         for scheme in ("naive", "mss"):
             label, colour, line = SCHEMES[scheme]
             estimates = by_width.estimates[n_axes, scheme]
-            axes.plot(by_width.sigmas, estimates, line, color=colour, label=label)
+            axes.plot(by_width.sigmas, estimates, line, ms=4, color=colour, label=label)
         axes.axvline(sigma, color=COLOURS["grey"], lw=1)
         axes.set(xscale="log", xlabel="$s$")
-        axes.set_title(f"$TC(z)$, {n_axes} axes, nats", fontsize=9)
-    panels[-1].legend(fontsize=8)
+        axes.set_title(f"$TC(z)$, {n_axes} axes, nats")
+    panels[-1].legend()
     sizes = f"ρ = {by_width.rho:g}, N = {batches.n_data:,}, B = {batches.size}"
     bars = f"mean of {batches.n_batches} batches"
     return finish(figure, profile, f"closed-form codes, {sizes}", bars=bars)

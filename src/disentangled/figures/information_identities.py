@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from disentangled import gaussian
 from disentangled.estimators import KLTerms
-from disentangled.figures.style import COLOURS, finish
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, SMALLEST, finish
 
 FourNumbers = tuple[float, float, float, float]
 Mixture = Callable[[float, tuple[int, ...]], FourNumbers]
@@ -35,6 +35,9 @@ TERMS = {
 MIXED = {(1, 2, 3): ("three axes", COLOURS["blue"]), (1, 2): ("two axes", COLOURS["purple"])}
 """Label and colour of the sets of axes on which a mixture is read."""
 
+LINES = {(1, 2, 3): ("-", "o"), (1, 2): ("--", "s")}
+"""Line and marker of the same sets."""
+
 VANISHES = 1e-9
 """Nats below which a number of an exact code is round-off."""
 
@@ -43,7 +46,7 @@ HEIGHT = 0.34
 
 def balance(codes: Mapping[str, FourNumbers], *, profile: str) -> Figure:
     """Two equally long bars for every named code, and which of three properties it has."""
-    figure, (bars, marks) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=[3, 1.25])
+    figure, (bars, marks) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.0), width_ratios=[3, 1.4])
     _bars(bars, codes.values(), legible=0.12)
     bars.set_yticks(range(len(codes)), list(codes))
     bars.set(xticks=[], ylim=(len(codes) - 0.4, -0.6))
@@ -92,21 +95,22 @@ def mixed(
 
     by_weight: as `excess_by_weight` returns.
     """
-    figure, (bars, curve) = plt.subplots(1, 2, figsize=(7.6, 2.9), width_ratios=[1.25, 1])
+    figure, (bars, curve) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.8), width_ratios=[1.25, 1])
     _bars(bars, [mixture(weight, axes) for axes in MIXED], legible=0.2)
     bars.set_yticks(range(len(MIXED)), [name for name, _ in MIXED.values()])
     bars.set(xlim=(0, 2.1), xticks=[], ylim=(1.6, -0.6))
-    bars.set_title(f"$w$ = {weight:.2f}", fontsize=9)
+    bars.set_title(f"$w$ = {weight:.2f}")
     curve.axhline(0, color="k", lw=0.8)
     weights, excesses = by_weight
     for axes, (name, colour) in MIXED.items():
-        curve.plot(weights, excesses[axes], color=colour, label=name)
-        curve.plot(weight, excess(mixture(weight, axes)), "o", ms=8, color=colour)
+        line, marker = LINES[axes]
+        curve.plot(weights, excesses[axes], line, color=colour, label=name)
+        curve.plot(weight, excess(mixture(weight, axes)), marker, ms=8, color=colour)
     curve.set(xlabel="$w$", ylim=(-1.5, 0.8))
-    curve.set_title(r"$I(z_S;x) - \sum_i I(z_i;x)$, nats", fontsize=9)
-    curve.legend(fontsize=8, loc="lower right")
+    curve.set_title(r"$I(z_S;x) - \sum_i I(z_i;x)$, nats")
+    curve.legend(loc="lower right")
     legend = bars.get_legend_handles_labels()
-    figure.legend(*legend, loc="outside lower left", ncols=4, fontsize=8, columnspacing=1)
+    figure.legend(*legend, loc="outside lower left", ncols=4, columnspacing=1)
     return finish(figure, profile, "tables", bars="exact")
 
 
@@ -155,7 +159,7 @@ def values_of_other_axes(
         difference: what that line is to be (Y,), nats.
         values: the values of the second code's two other axes, Y pairs.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.9), width_ratios=[1, 1.2])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.8), width_ratios=[1, 1.2])
     widths = np.asarray(weights)
     edges = np.concatenate([[0], np.cumsum(widths)])
     left.bar(edges[:-1], at_values, widths, align="edge", color=COLOURS["blue"], ec="white")
@@ -163,15 +167,15 @@ def values_of_other_axes(
     left.text(1.0, mean, "$I(x;z_1)$", va="bottom", ha="right")
     left.set_xticks((edges[1:] + edges[:-1]) / 2, [str(value) for value in range(len(widths))])
     left.set_xlabel(r"$\zeta = z_2$")
-    left.set_title(r"$I(x;z_1\,|\,z_2=\zeta)$, nats", fontsize=9)
+    left.set_title(r"$I(x;z_1\,|\,z_2=\zeta)$, nats")
     places = np.arange(len(values))
     right.bar(places - 0.2, as_printed, 0.38, color=COLOURS["vermilion"], label="as printed")
     right.bar(places + 0.2, difference, 0.38, color=COLOURS["blue"], label="difference")
     right.axhline(0, color="k", lw=0.8)
     right.set_xticks(places, [f"{a}, {b}" for a, b in values])
     right.set_xlabel(r"$\zeta = (z_2, z_3)$")
-    right.set_title(r"$I(x;z_1) - I(x;z_1\,|\,\zeta)$, nats", fontsize=9)
-    right.legend(fontsize=8)
+    right.set_title(r"$I(x;z_1) - I(x;z_1\,|\,\zeta)$, nats")
+    right.legend()
     return finish(figure, profile, "tables", bars="exact")
 
 
@@ -242,7 +246,7 @@ def _bars(axes: Axes, codes: Iterable[FourNumbers], legible: float) -> None:
             if width > legible:
                 axes.text(
                     left + width / 2, row + up, f"{width:.2f}", ha="center", va="center",
-                    color="white", fontsize=8,
+                    color="white", fontsize=SMALLEST,
                 )  # fmt: skip
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from disentangled import estimators, gaussian, tables
 from disentangled.figures import portraits
-from disentangled.figures.style import COLOURS, PARTS, finish
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, PARTS, SMALLEST, finish
 
 EXPERIMENT = "beta_tcvae"
 METHODS = {"β-VAE": "beta_vae", "β-TCVAE": "beta_tcvae"}
@@ -94,7 +94,7 @@ def four_codes(
         codes: name -> mean (N, 2) and log-variance (N, 2).
         terms: name -> the parts of the code's KL term, nats.
     """
-    figure, panels = plt.subplots(2, len(codes), figsize=(8, 3.3), height_ratios=[5, 1])
+    figure, panels = plt.subplots(2, len(codes), figsize=(PAGE_WIDTH, 2.8), height_ratios=[5, 1])
     for (name, code), axes, bar in zip(codes.items(), *panels, strict=True):
         _aggregate_posterior(axes, *code)
         axes.set_title(name)
@@ -105,7 +105,7 @@ def four_codes(
             if nats > 0.15:
                 bar.annotate(
                     f"{nats:.2f}", (left + nats / 2, 0), ha="center", va="center", color="white",
-                    fontsize=8.5,
+                    fontsize=SMALLEST,
                 )  # fmt: skip
             left += nats
         bar.set(xlim=(0, 1.5), yticks=[], xticks=[])
@@ -120,7 +120,9 @@ def _aggregate_posterior(axes: Axes, mean: Tensor, logvar: Tensor) -> None:
     z = torch.cartesian_prod(side, side)
     log_q = estimators.log_aggregate_posterior_dataset(z, mean, logvar).joint
     density = log_q.exp().reshape(len(side), -1).T.numpy()
-    axes.contourf(side.numpy(), side.numpy(), density, 12, cmap="Greys", vmax=1.6 * density.max())
+    look = {"cmap": "Greys", "vmax": 1.6 * density.max()}
+    shades = axes.contourf(side.numpy(), side.numpy(), density, 12, **look)
+    shades.set_rasterized(True)
     widths = 2 * torch.exp(logvar / 2)
     for centre, (width, height) in zip(mean.tolist(), widths.tolist(), strict=True):
         axes.add_patch(Ellipse(centre, width, height, fill=False, ec=COLOURS["blue"], lw=0.7))
@@ -160,9 +162,9 @@ def linear_optimum(beta: float, *, variances: Tensor, turn: Tensor, profile: str
         turn: rotation (2, 2) whose columns are the components.
         profile: of the chapter.
     """
-    figure, (axes, curve) = plt.subplots(1, 2, figsize=(7.4, 3.1), width_ratios=[1.2, 1])
+    figure, (axes, curve) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.0), width_ratios=[1.2, 1])
     _decoded_codes(axes, beta, variances, turn)
-    axes.set_title(rf"$\beta$ = {beta:.2f}: images (grey), decoded codes (blue)", fontsize=9)
+    axes.set_title(rf"$\beta$ = {beta:.2f}: images (grey), decoded codes (blue)")
     span = torch.linspace(1, 20, 200)
     kept = [0.5 * torch.log((variance / span).clamp(min=1)) for variance in variances]
     curve.stackplot(
@@ -174,9 +176,9 @@ def linear_optimum(beta: float, *, variances: Tensor, turn: Tensor, profile: str
     curve.axvline(beta, color=COLOURS["vermilion"], lw=2)
     curve.set(xscale="log", xlim=(0.97, 21), ylim=(0, 2.4), xlabel=r"$\beta$")
     curve.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
-    curve.set_title(r"$I(z;n)$ in nats; $TC$ and axis-wise KL are 0", fontsize=9)
+    curve.set_title(r"$I(z;n)$ in nats; $TC$ and axis-wise KL are 0")
     curve.minorticks_off()
-    curve.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.9))
+    curve.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
     return finish(figure, profile, "linear Gaussian model, closed form")
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from disentangled.figures.style import COLOURS, finish, heatmap
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
 FACTORS = ["$v_1$", "$v_2$"]
@@ -27,10 +27,10 @@ def informations(scores: Mapping[str, Score], *, profile: str) -> Figure:
         scores: name of the code -> its score by `mig_exact`.
         profile: of the chapter.
     """
-    figure, panels = plt.subplots(1, len(scores), figsize=(8.4, 2.2))
+    figure, panels = plt.subplots(1, len(scores), figsize=(PAGE_WIDTH, 2.0))
     for axes, (name, score) in zip(panels, scores.items(), strict=True):
         heatmap(axes, score.parts["mutual_information"], FACTORS, AXES, top=MOST)
-        axes.set_title(f"{name}\nMIG = {score.value:.2f}", fontsize=10)
+        axes.set_title(f"{name}\nMIG = {score.value:.2f}")
     return finish(figure, profile, "closed-form codes, no sampling")
 
 
@@ -65,20 +65,20 @@ def turned_code(
         profile: of the chapter.
     """
     figure, (plane, table, curve) = plt.subplots(
-        1, 3, figsize=(7.6, 2.6), width_ratios=[1, 1.2, 1.2]
+        1, 3, figsize=(PAGE_WIDTH, 2.5), width_ratios=[1, 1.2, 1.2]
     )
     first, second = codes[angle][:, :2].T.numpy()
     plane.scatter(first, second, c=factors[:, 0].numpy(), cmap="viridis", s=22, lw=0)
     plane.set(xlim=(-2.4, 2.4), ylim=(-2.4, 2.4), aspect="equal", xticks=[], yticks=[])
     plane.set(xlabel="$z_1$", ylabel="$z_2$")
-    plane.set_title(f"turned by {angle}°; colour: $v_1$", fontsize=9)
+    plane.set_title(f"turned by {angle}°; colour: $v_1$")
     score = scores[angle]
     heatmap(table, score.parts["mutual_information"], FACTORS, AXES, top=MOST)
-    table.set_title("$I(z_j; v_k)$, nats", fontsize=9)
+    table.set_title("$I(z_j; v_k)$, nats")
     curve.plot(list(scores), [each.value for each in scores.values()], color=COLOURS["blue"])
     curve.plot(angle, score.value, "o", ms=8, color=COLOURS["vermilion"])
     curve.set(ylim=(0, 1), xticks=[0, 45, 90], xlabel="angle, degrees")
-    curve.set_title(f"MIG = {score.value:.2f}", fontsize=9)
+    curve.set_title(f"MIG = {score.value:.2f}")
     return finish(figure, profile, "closed-form codes, no sampling")
 
 
@@ -103,12 +103,13 @@ def scores_by_angle(
     """
     angles = list(gaps)
     values = torch.tensor([both_scores[angle] for angle in angles])  # (A, S, 2)
-    figure, axes = plt.subplots(figsize=(6.4, 2.8))
-    axes.plot(angles, list(gaps.values()), color=COLOURS["blue"], label="MIG")
-    styles = ("Higgins", "orange", 4.5), ("Kim and Mnih", "green", 1.5)  # they nearly coincide
-    for score, (name, colour, width) in zip(values.unbind(-1), styles, strict=True):
+    figure, axes = plt.subplots(figsize=(PAGE_WIDTH, 2.8))
+    axes.plot(angles, list(gaps.values()), "-.", color=COLOURS["blue"], label="MIG")
+    # they nearly coincide: the one wide, the other narrow and dashed on top of it
+    styles = ("Higgins", "orange", "-", 4.5), ("Kim and Mnih", "green", "--", 1.5)
+    for score, (name, colour, line, width) in zip(values.unbind(-1), styles, strict=True):
         middle = _band(axes, angles, score, COLOURS[colour])
-        axes.plot(angles, middle, color=COLOURS[colour], lw=width, label=name)
+        axes.plot(angles, middle, line, color=COLOURS[colour], lw=width, label=name)
     axes.set(xlabel="angle, degrees", ylabel="score", ylim=(0, 1.05), xticks=range(0, 91, 15))
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     bars = "lines: mean over draws, bands: their range (MIG: exact)"
@@ -130,12 +131,12 @@ def scores_by_bins(
         exact: gap with exact entropies.
         profile: of the chapter.
     """
-    figure, axes = plt.subplots(figsize=(6.4, 2.8))
-    colours = COLOURS["vermilion"], COLOURS["sky"]
-    for (n_images, drawn), colour in zip(gaps.items(), colours, strict=False):
+    figure, axes = plt.subplots(figsize=(PAGE_WIDTH, 2.8))
+    looks = (COLOURS["vermilion"], "o-"), (COLOURS["sky"], "s--")
+    for (n_images, drawn), (colour, line) in zip(gaps.items(), looks, strict=False):
         values = torch.tensor(drawn)  # (B, S)
         middle = _band(axes, bins, values, colour)
-        axes.plot(bins, middle, "o-", ms=3, color=colour, label=f"{n_images:,} images")
+        axes.plot(bins, middle, line, ms=4, color=colour, label=f"{n_images:,} images")
     axes.axhline(exact, color="k", lw=1.5, label="exact entropies")
     axes.set(xscale="log", xlabel="number of bins", ylabel="MIG", ylim=(0, 1))
     axes.set_xticks([4, 8, 16, 32, 64, 128], ["4", "8", "16", "32", "64", "128"])

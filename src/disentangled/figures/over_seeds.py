@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from disentangled.figures.style import COLOURS, caption, finish
+from disentangled.figures.style import COLOURS, MARKS, PAGE_WIDTH, SMALLEST, caption, finish
+from disentangled.records import Record
 from disentangled.tables import (
     Floats,
     by_profile,
@@ -27,7 +29,7 @@ from disentangled.tables import (
 
 BARS = "bars: 90 % interval of the mean (Student)"
 POINTS = "a point is a run, no bars"
-RUN_BY_RUN = (4.6, 4.2)
+RUN_BY_RUN = (4.6, 3.9)
 
 
 class Methods(dict[str, tuple[str, str]]):
@@ -49,6 +51,14 @@ METHODS = Methods(
     factor_vae_dlib=("FactorVAE as in disentanglement_lib", COLOURS["sky"]),
 )
 """Label and colour of each objective, the same in every figure."""
+
+DASHES = ("-", "--", "-.", ":")
+"""Lines of the objectives, which like their markers are theirs by place in the registry."""
+
+
+def mark(objective: str) -> str:
+    """The marker of an objective, the same in every figure."""
+    return MARKS[rank(objective) % len(MARKS)]
 
 
 def panels(
@@ -105,7 +115,7 @@ def curves(
         row[0].set(xlabel=labels[0], ylabel=labels[1])
         row[0].legend(title="number: β")
 
-    return panels(runs, profile, draw, (6.6, 3.9), bars=BARS)
+    return panels(runs, profile, draw, (PAGE_WIDTH, 2.9), bars=BARS)
 
 
 def draw_curves(axes: Axes, runs: pd.DataFrame, x: str, y: str, objectives: Sequence[str]) -> None:
@@ -122,13 +132,32 @@ def draw_curves(axes: Axes, runs: pd.DataFrame, x: str, y: str, objectives: Sequ
         axes.errorbar(
             x_middle, y_middle, xerr=half[:, 0], yerr=half[:, 1], color=colour, lw=1, alpha=0.45
         )
-        axes.plot(x_middle, y_middle, color=colour, lw=1.5)
-        axes.scatter(x_middle, y_middle, s=sizes, color=colour, label=label, zorder=3)
+        dash = DASHES[rank(objective) % len(DASHES)]
+        axes.plot(x_middle, y_middle, dash, color=colour, lw=1.5)
+        axes.scatter(
+            x_middle, y_middle, s=sizes, color=colour, marker=mark(objective), label=label,
+            zorder=3,
+        )  # fmt: skip
         for beta, place in zip(betas, middle, strict=True):
             axes.annotate(
-                f"{beta:g}", place, xytext=(5, 5), textcoords="offset points", fontsize=8,
+                f"{beta:g}", place, xytext=(5, 5), textcoords="offset points", fontsize=SMALLEST,
                 color=colour,
             )  # fmt: skip
+
+
+def in_words(claim: Record) -> str:
+    """What a claim's test found: the effect, its interval and the verdict, if it was run."""
+    facts = claim.facts
+    if "low" not in facts:
+        return f"an amount that is not known ({claim.verdict})"
+    effect, low, high = (_signed(float(facts[name])) for name in ("effect", "low", "high"))
+    return f"{effect} (95 % interval {low} to {high}; {claim.verdict})"
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a sign, but for zero."""
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text[1:] == "0.00" else text
 
 
 Groups = Mapping[str, tuple[Floats, str]]
@@ -152,7 +181,7 @@ def boxes(
     of = {profile: groups, **larger}
     heights = [0.42 * len(of_it) + 1.2 for of_it in of.values()]
     figure, rows = plt.subplots(
-        len(of), figsize=(7.6, sum(heights)), squeeze=False, height_ratios=heights
+        len(of), figsize=(PAGE_WIDTH, sum(heights)), squeeze=False, height_ratios=heights
     )
     for (axes,), (name, of_it) in zip(rows, of.items(), strict=True):
         draw_boxes(axes, of_it, label)
@@ -240,11 +269,12 @@ def _run_by_run(
     for objective in sorted(runs["objective"].unique(), key=rank):
         of_it = (runs["objective"] == objective).to_numpy()
         name, colour = METHODS[objective]
-        axes.scatter(x[of_it], runs[column][of_it], s=14, color=colour, label=name)
+        look: dict[str, Any] = {"s": 14, "color": colour, "marker": mark(objective), "alpha": 0.8}
+        axes.scatter(x[of_it], runs[column][of_it], label=name, **look)
     ends = [
         min(axes.get_xlim()[0], axes.get_ylim()[0]),
         max(axes.get_xlim()[1], axes.get_ylim()[1]),
     ]
     axes.plot(ends, ends, color=COLOURS["grey"], lw=0.8, zorder=0)
     axes.set(xlabel=labels[0], ylabel=labels[1])
-    axes.legend(fontsize=8)
+    axes.legend()

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from disentangled import store
-from disentangled.figures.style import PARTS, finish
+from disentangled.figures.style import PAGE_WIDTH, PARTS, SMALLEST, finish
 from disentangled.scoring import TRAVERSAL
 
 TRAVERSED_AXES = 6
@@ -40,7 +40,7 @@ def loss_parts(
         _parts(bar, line, longest, f"{name}: ")
         _reconstructions(strip, line, experiment, profile)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=3, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower left", ncols=3)
     figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
     return finish(figure, profile, _origin(*runs.values()))
 
@@ -52,7 +52,7 @@ def model(
     move the picture most on top; the arguments are those of `loss_parts`."""
     figure, (bar, strip, grid) = plt.subplots(3, 1, figsize=(6.4, 5.6), height_ratios=[1, 2, 6])
     _parts(bar, line, longest)
-    bar.legend(loc="lower left", bbox_to_anchor=(0, -1.35), ncols=3, fontsize=8, borderpad=0)
+    bar.legend(loc="lower left", bbox_to_anchor=(0, -1.35), ncols=3, borderpad=0)
     _reconstructions(strip, line, experiment, profile)
     _traversals(grid, line, experiment, profile)
     figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
@@ -69,10 +69,10 @@ def side_by_side(
     """
     within = np.abs(TRAVERSAL) <= reach
     n_axes = _pictures(next(iter(runs.values())), experiment, profile, "traversals")[0].shape[0]
+    size = PAGE_WIDTH, 1.2 + n_axes / len(runs)
     figure, panels = plt.subplots(
-        2, len(runs), figsize=(3.4 * len(runs), 1.2 + 0.5 * n_axes), height_ratios=[2, n_axes],
-        squeeze=False,
-    )  # fmt: skip
+        2, len(runs), figsize=size, height_ratios=[2, n_axes], squeeze=False
+    )
     for (name, line), strip, grid in zip(runs.items(), *panels, strict=True):
         _reconstructions(strip, line, experiment, profile, first=5)
         strip.set_title(name, fontsize=9)
@@ -90,7 +90,7 @@ def _parts(axes: Axes, line: pd.Series[Any], longest: float, before: str = "") -
         if nats > longest / 20:
             axes.text(
                 left + nats / 2, 0, f"{nats:.1f}", ha="center", va="center", color="white",
-                fontsize=8,
+                fontsize=SMALLEST,
             )  # fmt: skip
         left += nats
     axes.set(xlim=(0, longest), yticks=[], xticks=[])
@@ -127,8 +127,8 @@ def _mosaic(axes: Axes, pictures: NDArray[np.uint8], names: list[str]) -> None:
     framed = np.pad(pictures, [(0, 0)] * 3 + [(1, 1)] * 2, constant_values=90)
     n_rows, n_columns, channels, height, width = framed.shape
     sheet = framed.transpose(0, 3, 1, 4, 2).reshape(n_rows * height, n_columns * width, channels)
-    axes.imshow(np.broadcast_to(sheet, (*sheet.shape[:2], 3)), interpolation="nearest")
-    axes.set_yticks(height * (np.arange(n_rows) + 0.5) - 0.5, names, fontsize=8)
+    axes.imshow(np.broadcast_to(sheet, (*sheet.shape[:2], 3)), interpolation="none")
+    axes.set_yticks(height * (np.arange(n_rows) + 0.5) - 0.5, names, fontsize=SMALLEST)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -2,7 +2,8 @@ r"""Sliders that move without a kernel: every picture is drawn beforehand.
 
 `slider` chooses which picture of a stack is shown; the link between the two lives in the page,
 so that a published page moves with no kernel behind it; `live` has one draw at any value, in
-Jupyter. Labels take math as ``\(\beta\)``.
+Jupyter. Frames are PNG of few colours: tens of them as SVG would be too heavy for a page. Labels
+take math as ``\(\beta\)``.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from disentangled import nets, tables
 from disentangled.experiments import dlib_study
 from disentangled.experiments.split_encoder import OTHERS, SPLIT, VANILLA
 from disentangled.figures import over_seeds, portraits
-from disentangled.figures.style import COLOURS
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, SMALLEST
 from disentangled.records import Record
 
 DATASETS = ("dsprites", "smallnorb", "cars3d")
@@ -62,7 +62,7 @@ MATTERS = {"score": 0.05, "distortion": 1.0}
 
 SCORE = "MIG (library, all factors)"
 
-PAIR = (6.8, 3.1)
+PAIR = (PAGE_WIDTH, 2.9)
 """Inches of two panels side by side."""
 
 VIOLINS = "violins: density, median, quartiles, adjacent values"
@@ -150,13 +150,11 @@ def by_split(runs: pd.DataFrame, profile: str) -> dict[str, pd.DataFrame]:
 
 
 def depth_and_width(runs: pd.DataFrame, *, profile: str) -> Figure:
-    """MIG and distortion of `by_split`, a column a profile that has all of it."""
+    """MIG and distortion of `by_split`, a pair of rows a profile that has all of it."""
     of = {name: by_split(t, name) for name, t in tables.by_profile(runs, profile).items()}
     of = {name: encoders for name, encoders in of.items() if all(map(len, encoders.values()))}
-    figure, grid = plt.subplots(
-        2, len(of), figsize=(7.4 * len(of), 5.6), sharex="col", squeeze=False
-    )
-    for panels, (name, encoders) in zip(grid.T, of.items(), strict=True):
+    figure, rows = plt.subplots(2 * len(of), figsize=(PAGE_WIDTH, 5.4 * len(of)), sharex=True)
+    for panels, (name, encoders) in zip(rows.reshape(-1, 2), of.items(), strict=True):
         _draw_encoders(panels, encoders)
         if len(of) > 1:
             over_seeds.name_row(panels[0], name)
@@ -179,7 +177,7 @@ def _draw_encoders(panels: Sequence[Axes], encoders: Mapping[str, pd.DataFrame])
         panels[1].set_ylim(nats_of_all.min() - 1, edge)
         for place, table in enumerate(encoders.values(), start=1):
             for nats in table["distortion"][table["distortion"] > edge]:
-                panels[1].text(place + 0.2, edge, f"↑ {nats:.0f}", va="top", fontsize=8)
+                panels[1].text(place + 0.2, edge, f"↑ {nats:.0f}", va="top", fontsize=SMALLEST)
 
 
 def upper_fence(values: pd.Series[float]) -> float:
@@ -248,6 +246,12 @@ def assert_gains_are_on_dsprites(found: Mapping[str, float]) -> None:
     assert gained == {"gain_dsprites_factor", "gain_dsprites_tcvae"}, f"gains: {gained}"
 
 
+def answer(decided: Sequence[Record]) -> str:
+    """The answer to the page's question, from the verdict on MIG over all panels."""
+    (record,) = (record for record in decided if record.id == "A-split-mig")
+    return f"Yang et al. say yes. {record.sentence}"
+
+
 def answers(decided: Sequence[Record]) -> dict[str, str]:
     """Sentences of the page: the verdicts on the three primary claims."""
     return {
@@ -290,7 +294,7 @@ def _points(axes: Axes, table: pd.DataFrame, edge: float, name: str) -> None:
         axes.plot(edge, score, marker, mfc="white", color=colour, ms=5)
         axes.annotate(
             f"{nats:.0f}", (edge, score), xytext=(-6, -3), textcoords="offset points", ha="right",
-            fontsize=8,
+            fontsize=SMALLEST,
         )  # fmt: skip
 
 

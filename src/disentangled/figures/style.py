@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.core.getipython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from matplotlib.text import Text
+from matplotlib_inline.config import InlineBackend
 from numpy.typing import ArrayLike
 from PIL import Image
+
+PAGE_WIDTH = 7.0
+"""Inches of a page's text on a screen 1,280 pixels wide; figures are at most as wide, so that a
+point in a figure is a point on the page."""
+
+SMALLEST = 8.0
+"""Points of the smallest text in a figure."""
 
 COLOURS = {
     "blue": "#0072B2",
@@ -25,6 +37,9 @@ COLOURS = {
 }
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
+CAPTION = "#595959"
+"""The caption line has a grey that is dark enough to read."""
+
 PARTS = {
     "mutual_info": ("$I(z;n)$", COLOURS["blue"]),
     "total_corr": ("$TC(z)$", COLOURS["vermilion"]),
@@ -33,22 +48,31 @@ PARTS = {
 """Label and colour of each part of the KL term, the same in every figure."""
 
 SCHEMES = {
-    "naive": ("naive", COLOURS["blue"], "-"),
-    "mws": ("mws (eq. 3)", COLOURS["vermilion"], "-"),
-    "mss": ("mss", COLOURS["green"], "-"),
-    "mss_released": ("mss, as released", COLOURS["sky"], "--"),
-    "uniform": ("uniform", COLOURS["orange"], "--"),
+    "naive": ("naive", COLOURS["blue"], "o-"),
+    "mws": ("mws (eq. 3)", COLOURS["vermilion"], "s-"),
+    "mss": ("mss", COLOURS["green"], "^-"),
+    "mss_released": ("mss, as released", COLOURS["sky"], "v--"),
+    "uniform": ("uniform", COLOURS["orange"], "D--"),
 }
-"""Label, colour and line of each minibatch estimate of q(z), the same in every figure."""
+"""Label, colour, and marker with line of each minibatch estimate of q(z), in every figure."""
+
+WIDE = ("naive", "mss")
+"""Schemes whose lines are drawn wide, since those of others often lie on top of them."""
+
+MARKS = ("o", "s", "^", "v", "D", "P", "X", "*")
+"""Markers that tell curves and points apart where colours do not reach a reader."""
 
 STYLE = {
     "figure.facecolor": "white",
     "figure.dpi": 110,
+    "figure.figsize": (PAGE_WIDTH, 3.0),
     "figure.constrained_layout.use": True,
     "savefig.facecolor": "white",
     "savefig.transparent": False,
-    "font.size": 10,
-    "axes.titlesize": 10.5,
+    "svg.hashsalt": "disentangled",  # names of clips and glyphs: the same in every run
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "legend.fontsize": SMALLEST,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -63,9 +87,21 @@ STYLE = {
 }
 
 
+INLINE: dict[str, Any] = {"bbox_inches": None, "dpi": 200, "metadata": {"Date": None}}
+"""Notebooks save figures at the size that was asked for, with fine rasters and without a date."""
+
+
 def use_style() -> None:
-    """Set matplotlib to the book's look: opaque white, thin spines, colours for everyone."""
+    """Set matplotlib to the book's look: opaque white, thin spines, colours for everyone.
+
+    In a notebook figures become SVG, the same bytes in every run.
+    """
     plt.style.use(["default", STYLE])
+    shell = get_ipython()
+    if shell is not None:
+        backend = InlineBackend.instance(parent=shell)
+        backend.print_figure_kwargs = dict(INLINE)
+        backend.figure_formats = {"svg"}
 
 
 def caption(profile: str, source: str, *, seeds: int = 0, bars: str = "") -> str:
@@ -92,15 +128,40 @@ def finish(
     """Put the caption line under a figure, and a watermark over it under the smoke profile.
 
     further: the lines of larger profiles that have panels of their own.
+
+    Raises:
+        ValueError: a figure wider than the page, or text of it smaller than `SMALLEST`.
     """
-    lines = [caption(profile, source, seeds=seeds, bars=bars), *further]
-    figure.supxlabel("\n".join(lines), fontsize=7.5, color=COLOURS["grey"], x=0.995, ha="right")
+    width, least = float(figure.get_figwidth()), 0.6 * SMALLEST  # of a character, in points
+    lines = [
+        part
+        for line in (caption(profile, source, seeds=seeds, bars=bars), *further)
+        for part in textwrap.wrap(line, int(72 * width / least))
+    ]
+    label = "\n".join(lines)
+    figure.supxlabel(label, fontsize=SMALLEST, color=CAPTION, x=0.995, ha="right")
     if profile == "smoke":
         figure.text(
             0.5, 0.5, "smoke", fontsize=60, color="#DDDDDD", alpha=0.5, rotation=20,
             ha="center", va="center", zorder=10,
         )  # fmt: skip
+    _fits_the_page(figure)
     return figure
+
+
+def _fits_the_page(figure: Figure) -> None:
+    width = figure.get_figwidth()
+    if width > PAGE_WIDTH:
+        raise ValueError(
+            f"a page's text is {PAGE_WIDTH:g} inches wide, the figure {width:g}: a wider one is"
+            " shown smaller, and its text with it"
+        )
+    for text in figure.findobj(Text):
+        if text.get_text() and float(text.get_fontsize()) < SMALLEST:
+            raise ValueError(
+                f"text of a figure has at least {SMALLEST:g} points,"
+                f" {text.get_text()!r} has {text.get_fontsize():g}"
+            )
 
 
 def png(figure: Figure, *, colours: int = 64) -> bytes:
@@ -123,18 +184,22 @@ def heatmap(
 ) -> None:
     """Draw a small matrix with its numbers written in the cells; colours run from 0 to top."""
     matrix = np.asarray(values, dtype=float)
-    axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1.25 * top, aspect="auto")
+    axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1.25 * top, aspect="auto", interpolation="none")
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (i, j), value in np.ndenumerate(matrix):
         shade = "white" if value > 0.75 * top else COLOURS["black"]
-        axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=9)
+        axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade)
 
 
 def image_grid(
-    rows: Mapping[str, ArrayLike], *, columns: Sequence[str] = (), width: float = 8.0
+    rows: Mapping[str, ArrayLike],
+    *,
+    columns: Sequence[str] = (),
+    width: float = PAGE_WIDTH,
+    tallest: float = 3.2,
 ) -> Figure:
     """Rows of pictures, each named at its left; blank where a row is shorter than the others.
 
@@ -142,23 +207,24 @@ def image_grid(
         rows: name -> images (n, C, H, W), uint8 or floats in [0, 1], C one or three; rows may
             differ in size.
         columns: titles above the pictures.
-        width: width of the figure in inches.
+        width, tallest: of the figure in inches; pictures are smaller where there are many rows.
     """
     pictures = {name: _displayable(images) for name, images in rows.items()}
     n_columns = max(len(images) for images in pictures.values())
-    side = width / (n_columns + 1)
+    height = min(tallest, width / (n_columns + 1) * (len(pictures) + 0.3))
     figure, panels = plt.subplots(
-        len(pictures), n_columns, figsize=(width, side * (len(pictures) + 0.3)), squeeze=False
+        len(pictures), n_columns, figsize=(width, height), squeeze=False, layout="compressed"
     )
     for line, (name, images) in zip(panels, pictures.items(), strict=True):
         for axes, image in zip(line, images, strict=False):
-            axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            # not resampled: the file keeps the picture's own pixels
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
         for axes in line:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6)
     for axes, title in zip(panels[0], columns, strict=False):
-        axes.set_title(title, fontsize=8, loc="center")
+        axes.set_title(title, fontsize=SMALLEST, loc="center")
     return figure
 
 
