@@ -211,8 +211,9 @@ def test_empirical_claims_are_decided_together_from_their_rows(tmp_path):
         "on squares (drawn): mean difference of MIG at equal ELBO, β-TCVAE less β-VAE: 0.4 ["
     )
     assert found[0].sentence.startswith("Reproduced: mean difference of MIG at equal ELBO")
-    assert found[0].sentence.endswith("over 8 seeds: above 0.")
-    assert found[1].sentence.endswith(": below 0.05, the least that matters.")
+    assert found[0].sentence.endswith(", 8 seeds). This is shown to be above 0.")
+    assert "less that of the VAE, is −0.4 (95 % interval −0.4" in found[1].sentence
+    assert found[1].sentence.endswith("to be less than 0.05, the least that would matter.")
     # the second waits for three more of its family; Holm counts them
     second = stored(tmp_path, "beta_tcvae")["C-fig3-vae"]
     assert second["n_family"] == 4
@@ -227,7 +228,7 @@ def test_what_is_described_has_a_value_and_no_test(tmp_path):
     assert ": 0.25; trained to the end: not known; rows in here" in record.evidence
     assert record.sentence == (
         "Described, not tested: highest MIG of the split encoder less that of the vanilla one, "
-        "β-TCVAE on dSprites is 0.25."
+        "β-TCVAE on dSprites, is 0.25."
     )
 
 
@@ -240,7 +241,7 @@ def test_an_inconclusive_claim_says_how_many_seeds_would_settle_it():
     n = record.facts["n_needed"]
     assert n > 8
     assert f"; {n} seeds would settle it; " in record.evidence
-    assert f"about {n} seeds would settle it." in record.sentence
+    assert f"remain possible; about {n} seeds would settle it." in record.sentence
 
 
 def test_under_smoke_no_claim_is_run(tmp_path):

@@ -92,21 +92,31 @@ class Record:
         unit = "" if facts["unit"] in ("score", "correlation") else " nats"
         effect = f"{facts['effect']:.2g}{unit}"
         if self.verdict == "described":
-            return f"Described, not tested: {facts['quantity']} is {effect}."
-        low, high = float(facts["low"]), float(facts["high"])
-        matters = f"{facts['matters']:g}, the least that matters"
-        same = facts["asks"] == "same"
+            return f"Described, not tested: {facts['quantity']}, is {effect}."
+        low, high = (f"{float(facts[bound]):.2g}" for bound in ("low", "high"))
+        found = (
+            f"{facts['quantity']}, is {effect} (95 % interval {low} to {high}, {facts['n_seeds']} "
+            "seeds)"
+        ).replace("-", "−")
+        matters = f"{facts['matters']:g}, the least that would matter"
         told = {
-            "reproduced": f"within {matters}, either way" if same else "above 0",
-            "reproduced in sign": f"above 0 and below {matters}",
-            "not reproduced": "not 0" if same else f"below {matters}",
-            "inconclusive": f"open between 0 and {matters}; about {facts.get('n_needed', 'more')} "
-            "seeds would settle it",
-        }[self.verdict]
-        return (
-            f"{self.verdict.capitalize()}: {facts['quantity']} is {effect}, with a 95 % interval "
-            f"from {low:.2g} to {high:.2g} over {facts['n_seeds']} seeds: {told}."
+            ("more", "reproduced"): "This is shown to be above 0.",
+            (
+                "more",
+                "reproduced in sign",
+            ): f"This is above 0, and shown to be less than {matters}.",
+            ("more", "not reproduced"): f"This is shown to be less than {matters}.",
+            (
+                "same",
+                "reproduced",
+            ): f"This is shown to be less than {matters}, in either direction.",
+            ("same", "not reproduced"): "This is shown to differ from 0.",
+        }.get(
+            (facts["asks"], self.verdict),
+            f"Both 0 and {matters}, remain possible; about {facts.get('n_needed', 'more')} seeds "
+            "would settle it.",
         )
+        return f"{self.verdict.capitalize()}: {found}. {told}"
 
     def __repr__(self) -> str:
         return f"{self.id} {VERDICTS.get(self.verdict, self.verdict)}\n{self.evidence}"
