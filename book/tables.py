@@ -13,7 +13,7 @@ import pandas as pd
 import speed
 from faults import FAULTS, FOUND
 
-from disentangled import claims, records, sweeps, tables
+from disentangled import claims, records, sweeps, tables, verdicts
 from disentangled.experiments import EXPERIMENTS, larger
 from disentangled.figures import over_seeds
 
@@ -182,25 +182,37 @@ ROWS_LIE_IN = re.compile(r"rows in (book/results/(\w+)/(\w+))")
 
 
 def what_reproduces(ledger: pd.DataFrame) -> str:
-    """The README's tables: statements counted by verdict, and every claim that was run."""
+    """The README's tables: statements and claims counted by paper and verdict, marked claims."""
     is_claim = ledger["kind"] == "claim"
-    counts = ledger[~is_claim].groupby(["paper", "verdict"]).size()
-    letters = [letter for letter in PAPERS if letter in counts.index]
-    found = [v for v in [*VERDICTS, "not checked"] if v in counts.index.get_level_values(1)]
-    lines = ["| Statements | " + " | ".join(VERDICTS.get(v, v) for v in found) + " |"]
-    lines += ["|---|" + "---:|" * len(found)]
-    for letter in letters:
-        numbers = [str(counts.get((letter, verdict), 0)) for verdict in found]
-        lines += [f"| {PAPERS[letter]} | " + " | ".join(numbers) + " |"]
-    run = ledger[is_claim & (ledger["verdict"] != "not run")]
-    lines += ["", "| Claim | What it says | Verdict | Evidence |", "|---|---|---|---|"]
-    for row in run.itertuples():
+    of_statements = {v: VERDICTS.get(v, v) for v in [*VERDICTS, "not checked"]}
+    of_claims = {v: v for v in verdicts.VERDICTS}
+    lines = [
+        *_counted("Statements", ledger[~is_claim], of_statements),
+        "",
+        *_counted("Empirical claims", ledger[is_claim], of_claims),
+        "",
+        "| Claim | What it says | Verdict | Evidence |",
+        "|---|---|---|---|",
+    ]
+    marked = [name for name, claim in verdicts.declared().items() if claim.marked]
+    for row in ledger[ledger["id"].isin(marked)].itertuples():
         evidence = ROWS_LIE_IN.sub(r"[rows](\1)", row.evidence)
         cells = [row.id, row.statement, row.verdict, evidence]
         lines += ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"]
-    waiting = int(is_claim.sum()) - len(run)
-    lines += ["", f"{waiting} further claims wait for their runs; the book's ledger lists them."]
+    lines += ["", "These are the claims that matter most; the book's ledger has all of them."]
     return "\n".join(lines) + "\n"
+
+
+def _counted(title: str, rows: pd.DataFrame, words: Mapping[str, str]) -> list[str]:
+    """A table of how many rows of each paper have each verdict that occurs."""
+    counts = rows.groupby(["paper", "verdict"]).size()
+    found = [v for v in words if v in counts.index.get_level_values(1)]
+    lines = [f"| {title} | " + " | ".join(words[v] for v in found) + " |"]
+    lines += ["|---|" + "---:|" * len(found)]
+    for letter in [letter for letter in PAPERS if letter in counts.index]:
+        numbers = [str(counts.get((letter, verdict), 0)) for verdict in found]
+        lines += [f"| {PAPERS[letter]} | " + " | ".join(numbers) + " |"]
+    return lines
 
 
 def badges(root: Path) -> str:

@@ -390,6 +390,23 @@ def test_evidence_leads_to_the_rows(tmp_path):
     assert "p = 1; [rows](book/results/a_b/laptop) |" in tables.what_reproduces(ledger)
 
 
+def test_the_readme_counts_all_claims_and_shows_the_marked_ones():
+    rows = [
+        ("C-fig2", "claim", "C", "inconclusive"), ("C-fig2-faces", "claim", "C", "not run"),
+        ("A-split-mig", "claim", "A", "not reproduced"), ("C-04", "statement", "C", "C"),
+        ("A-fig4-tcvae", "claim", "A", "reproduced"),
+    ]  # fmt: skip
+    ledger = pd.DataFrame(rows, columns=["id", "kind", "paper", "verdict"])
+    shown = tables.what_reproduces(ledger.assign(statement="s", evidence="e"))
+    assert "| Statements | holds under an extra condition |" in shown
+    assert "| Empirical claims | reproduced | not reproduced | inconclusive | not run |" in shown
+    assert "| Chen et al. 2018, β-TCVAE | 0 | 0 | 1 | 1 |" in shown
+    assert "| Yang et al. 2020, split encoder | 1 | 1 | 0 | 0 |" in shown
+    assert "| C-fig2 | s | inconclusive | e |" in shown
+    assert "| A-split-mig | s | not reproduced | e |" in shown
+    assert "A-fig4-tcvae" not in shown
+
+
 def test_rows_of_larger_profiles_have_sections_of_their_own(tmp_path, monkeypatch):
     line = dict.fromkeys(store.COLUMNS, "") | {
         "objective": "vae", "weights": "{}", "noise": "independent", "dataset": "d",
