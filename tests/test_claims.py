@@ -210,7 +210,9 @@ def test_empirical_claims_are_decided_together_from_their_rows(tmp_path):
     assert found[0].evidence.startswith(
         "on squares (drawn): mean difference of MIG at equal ELBO, β-TCVAE less β-VAE: 0.4 ["
     )
-    assert found[0].sentence.startswith("Reproduced: mean difference of MIG at equal ELBO")
+    assert found[0].sentence.startswith(
+        "Reproduced: mean difference of MIG at equal ELBO, β-TCVAE less β-VAE, is 0.4 ("
+    )
     assert found[0].sentence.endswith(", 8 seeds). This is shown to be above 0.")
     assert "less that of the VAE, is −0.4 (95 % interval −0.4" in found[1].sentence
     assert found[1].sentence.endswith("to be less than 0.05, the least that would matter.")

@@ -90,14 +90,14 @@ class Record:
             return "Not run: the rows that would answer this are not there."
         facts = self.facts
         unit = "" if facts["unit"] in ("score", "correlation") else " nats"
-        effect = f"{facts['effect']:.2g}{unit}"
+        effect = _minus(f"{facts['effect']:.2g}{unit}")
         if self.verdict == "described":
             return f"Described, not tested: {facts['quantity']}, is {effect}."
-        low, high = (f"{float(facts[bound]):.2g}" for bound in ("low", "high"))
+        low, high = (_minus(f"{float(facts[bound]):.2g}") for bound in ("low", "high"))
         found = (
             f"{facts['quantity']}, is {effect} (95 % interval {low} to {high}, {facts['n_seeds']} "
             "seeds)"
-        ).replace("-", "−")
+        )
         matters = f"{facts['matters']:g}, the least that would matter"
         told = {
             ("more", "reproduced"): "This is shown to be above 0.",
@@ -258,6 +258,11 @@ def _of_check(facts: dict[str, Any]) -> str:
 def _of_reading(facts: dict[str, Any]) -> str:
     corrected = f" Read: {facts['corrected']}" if facts["corrected"] else ""
     return f"by reading: “{facts['quote']}”.{corrected}"
+
+
+def _minus(number: str) -> str:
+    """A number with the sign that prose has."""
+    return number.replace("-", "−")
 
 
 def _of_rows(facts: dict[str, Any]) -> str:

@@ -154,7 +154,7 @@ def searched_loss(loss: Callable[[Tensor, Tensor], Tensor], *, seed: int) -> flo
 def linear_optimum(beta: float, *, variances: Tensor, turn: Tensor, profile: str) -> Figure:
     """What the optimal linear β-VAE keeps of images with two components.
 
-    Left: images, and the decoded codes of some of them; right: I(z; n) along β.
+    Left: images, and the decoded codes of some of them; right: I(z; x) along β.
 
     Args:
         beta: weight of the KL term, from 1 to 20.
@@ -176,7 +176,7 @@ def linear_optimum(beta: float, *, variances: Tensor, turn: Tensor, profile: str
     curve.axvline(beta, color=COLOURS["vermilion"], lw=2)
     curve.set(xscale="log", xlim=(0.97, 21), ylim=(0, 2.4), xlabel=r"$\beta$")
     curve.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
-    curve.set_title(r"$I(z;n)$ in nats; $TC$ and axis-wise KL are 0")
+    curve.set_title(r"$I(z;x)$ in nats; $TC$ and axis-wise KL are 0")
     curve.minorticks_off()
     curve.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
     return finish(figure, profile, "linear Gaussian model, closed form")
