@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from disentangled import records, verdicts
+from disentangled import learning, records, store, verdicts
 from disentangled.comparisons import Comparison, compare
 from disentangled.verdicts import Declared, decided, seeds_needed, verdict_of
 
@@ -125,3 +125,29 @@ def test_every_claim_of_the_papers_declares_what_its_verdict_needs():
     assert of["C-fig2-information"].matters == 0.1
     assert of["A-fig4-tcvae"].matters == 1.0
     assert of["C-fig4"].matters == 0.3
+
+
+def test_pages_that_name_the_smallest_effects_that_matter_name_those_of_the_package():
+    book = store.checkout() / "book"
+    of = verdicts.DEFAULT_MATTERS
+    score, nats, information, rank = (
+        f"{of[unit]:g}" for unit in ("score", "nats of distortion", "nats", "correlation")
+    )
+    said = {
+        "ledger.md": [
+            f"{score} for MIG", f"{nats} nat for ELBO and distortion",
+            f"{information} nats for a total correlation", f"{rank} for a rank correlation",
+            f"not {1 - learning.BELOW_ONE_PICTURE:.0%} below".replace("%", " %"),
+            f"exceeds {learning.LARGEST_KL:,.0f} nats",
+            f"{learning.SETTLED['autoencoder']:g} nat for the autoencoder",
+        ],
+        "chapters/beta_tcvae.md": [
+            f"{score} for MIG, {information} nats for an information, {rank} for a rank"
+        ],
+        "chapters/split_encoder.md": [
+            f"{score} of MIG, {nats} nat of distortion, {rank} of a correlation"
+        ],
+    }  # fmt: skip
+    for page, sentences in said.items():
+        text = " ".join((book / page).read_text("utf-8").split())
+        assert [part for part in sentences if part not in text] == [], page
