@@ -17,12 +17,13 @@ from disentangled.figures import over_seeds
 from disentangled.figures.style import COLOURS, PAGE_WIDTH
 from disentangled.records import Record
 from disentangled.tables import Floats
+from disentangled.verdicts import DEFAULT_MATTERS
 
 TRAINED = {"vae": "VAE", "factor_vae_dlib": "FactorVAE, γ = 35"}
 """The objectives that were trained, as titles name them."""
 
 
-MATTERS = 0.05
+MATTERS = DEFAULT_MATTERS["score"]
 """The smallest change of MIG that matters."""
 
 

@@ -21,6 +21,7 @@ from disentangled.experiments.split_encoder import OTHERS, SPLIT, VANILLA
 from disentangled.figures import over_seeds, portraits
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, SMALLEST
 from disentangled.records import Record
+from disentangled.verdicts import DEFAULT_MATTERS
 
 DATASETS = ("dsprites", "smallnorb", "cars3d")
 
@@ -57,7 +58,10 @@ CHANGES = {
 }
 """What tells splitting from size, score, depth and step -> column, encoder after and before it."""
 
-MATTERS = {"score": 0.05, "distortion": 1.0}
+MATTERS = {
+    "score": DEFAULT_MATTERS["score"],
+    "distortion": DEFAULT_MATTERS["nats of distortion"],
+}
 """The smallest change of a column that matters; in nats, of the distortion."""
 
 SCORE = "MIG (library, all factors)"

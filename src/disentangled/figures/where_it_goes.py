@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from disentangled import tables
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish
 from disentangled.tables import Floats
+from disentangled.verdicts import DEFAULT_MATTERS
 
 MODELS = {"vae": "VAE", "factor_vae_dlib": "FactorVAE, γ = 35"}
 """Objectives as the titles of panels name them."""
@@ -32,7 +33,7 @@ MAPS = {
 }
 """Maps of a code as rows name them, and as the figures do."""
 
-MATTERS = 0.05
+MATTERS = DEFAULT_MATTERS["score"]
 """The smallest fall of MIG that matters."""
 
 SIGMAS = (0.0, 0.9)
