@@ -5,6 +5,7 @@ from __future__ import annotations
 from disentangled import data as datasets
 from disentangled.data import FactorData
 from disentangled.deadlines import Deadline
+from disentangled.experiments import Setting
 from disentangled.runs import Run
 
 SECONDS = 30.0
@@ -19,9 +20,25 @@ def loaded(run: Run) -> FactorData:
     Raises:
         FileNotFoundError: they are not on disk; the message says how to get them.
     """
-    key = (run.dataset, run.size)
+    return _once(run.dataset, run.size)
+
+
+def judged(setting: Setting, data: FactorData) -> FactorData:
+    """The images that the setting's models are judged on, where `data` are: those are the images
+    of its run.
+
+    Raises:
+        FileNotFoundError: they are not on disk.
+    """
+    if not setting.scored_on:
+        return data
+    return _once(setting.scored_on, setting.run.size).to(data.device)
+
+
+def _once(name: str, size: int) -> FactorData:
+    key = (name, size)
     if key not in _LOADED:
-        _LOADED[key] = datasets.load(run.dataset, size=run.size)
+        _LOADED[key] = datasets.load(name, size=size)
     return _LOADED[key]
 
 

@@ -36,7 +36,7 @@ def commit(
             if done or not loading.time_for(run, deadline):
                 continue
         try:
-            data = loading.loaded(run).to(device)
+            data = loading.judged(setting, loading.loaded(run)).to(device)
         except FileNotFoundError as error:  # a cluster's workers may have it
             warnings.warn(f"no model of {run.title()} is committed: {error}", stacklevel=3)
             continue

@@ -86,7 +86,7 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
         for setting in declared:
             run = setting.run
             try:
-                data = loading.loaded(run).to(hardware.device)
+                data = loading.judged(setting, loading.loaded(run)).to(hardware.device)
             except FileNotFoundError as error:
                 warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
                 continue
@@ -165,7 +165,12 @@ def _work_apart(
         command += ["--until", repr(deadline.at)]
     # The package may be on this process' path alone, and numpy's threads are not torch's.
     path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
+    # on a GPU the cores are there for scoring
+    on_cpu = machines.default_device().type == "cpu"
+    threads = 1 if on_cpu else max(1, machines.cores() // n_processes)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)
+    }  # fmt: skip
     processes = [
         subprocess.Popen(command, env=environment, stdout=terminal(), stderr=terminal())
         for _ in range(n_processes)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled import checkpoints, costs, models, scoring, store
+from disentangled import checkpoints, costs, loading, models, scoring, store
 from disentangled import progress as lines
 from disentangled.checkpoints import Scores
 from disentangled.data import FactorData
@@ -88,7 +88,7 @@ def _train_group(
     chunk before it, with the scores that were taken: the group plays that chunk again, as a whole,
     so that its numbers are those of a group that was not cut.
     """
-    run = setting.run
+    run, seen = setting.run, loading.judged(setting, data)
     halted: set[int] = set()
     before: dict[int, Checkpoint] = {}
     title, done = f"{run.title()} x {len(setting.seeds)}", start[0].step if start else 0
@@ -121,23 +121,23 @@ def _train_group(
         rows: dict[int, RunFile] = {}
         for position, seed in enumerate(fitted.seeds):
             names = setting.scores_at(fitted.step)
-            known = pace is not None and _known(scores[seed], names, fitted.step, data)
+            known = pace is not None and _known(scores[seed], names, fitted.step, seen)
             if pace and not known and not pace.allows_scoring(fitted.step):
                 checkpoints.save(run, before, scores)
                 bar.close()
                 return
             with pace.scoring_watched(fitted.step, known) if pace else nullcontext():
                 model = fitted.alone(position)
-                code = scoring.encoded(model, data)
+                code = scoring.encoded(model, seen)
                 if not torch.isfinite(code.z).all():  # on images that no loss has seen of late
                     stopped |= {seed: fitted.step} if last else {}
                     continue
                 if not known:
-                    taken = scoring.taken(names, model, data, code)
+                    taken = scoring.taken(names, model, seen, code)
                     scores[seed] = joined(scores[seed], taken)
                 models.keep(model)
                 if last:
-                    drawn = draw_pictures(setting, model, data, code)
+                    drawn = draw_pictures(setting, model, seen, code)
                     rows[seed] = RunFile(
                         _settings(run, seed), _common(fitted, seed, data), scores[seed], drawn
                     )

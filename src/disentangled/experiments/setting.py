@@ -35,6 +35,8 @@ class Setting(NamedTuple):
     - scores: names in `scoring.SCORES`, taken at the milestones and at the end.
     - at_end: those taken at the end only.
     - pictures: names in `scoring.PICTURES`, taken at the end.
+    - scored_on: the data set whose images the models are judged on, scores and pictures alike, of
+      the same factors; empty where it is the one that they were trained on.
     - kept_by: the quantity whose median over seeds names the model that is committed, its decoder
       and its code of all images; none is where it is empty.
     """
@@ -46,6 +48,7 @@ class Setting(NamedTuple):
     at_end: tuple[str, ...] = ("mig", "supervised", "gaussian_tc")
     pictures: tuple[str, ...] = ("reconstructions", "traversals")
     kept_by: str = ""
+    scored_on: str = ""
 
     def scores_at(self, step: int) -> tuple[str, ...]:
         """The scores that are taken at a step."""
