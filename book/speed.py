@@ -34,19 +34,27 @@ def gpu_table(root: Path) -> list[str]:
     if not path.is_file():
         return []
     found = json.loads(path.read_text("utf-8"))
-    unlike = sum(line["unequal"] for line in found["readings"])
     lines = [
-        f"{found['device']}, torch {found['torch']}: a step of all seeds together; graph against "
-        f"eager, {'equal to the last bit' if not unlike else f'{unlike} tensors differ'}.",
+        f"{found['device']}, torch {found['torch']}: a step of all seeds together. The last "
+        "column: tensors of the models that differ after 100 steps as a graph and 100 eager ones, "
+        "and after twice 100 eager ones.",
         "",
-        "| What | How | ms a step | GB held |",
-        "|---|---|---:|---:|",
+        "| What | How | ms a step | GB held | Unlike eager, eager unlike itself |",
+        "|---|---|---:|---:|---|",
     ]
     lines += [
-        f"| {r['title']} | {r['how']} | {r['ms']:.2f} | {r['bytes'] / 1e9:.2f} |"
+        f"| {r['title']} | {r['how']} | {r['ms']:.2f} | {r['bytes'] / 1e9:.2f} | {_unlike(r)} |"
         for r in found["readings"]
     ]
     return ["\n".join(lines)]
+
+
+def _unlike(reading: dict[str, Any]) -> str:
+    """How a graph's models differ from eager ones, and those from each other."""
+    if "eager" in reading["how"]:
+        return ""
+    itself = reading.get("unequal_eager")
+    return f"{reading['unequal']}, {'not measured' if itself is None else itself}"
 
 
 def bench_table(bench: dict[str, Any], clock: str) -> str:

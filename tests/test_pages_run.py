@@ -452,6 +452,20 @@ def test_speed_is_read_from_the_published_bench(tmp_path):
     assert plain == "| a step | plain fp32 | 100 images/s |  | 25% |"
     assert ours == "|  | ours bf16 | 300 images/s | 3.00 (2.50 to 3.50) | 50% |"
 
+    reading = {"title": "a step", "ms": 1.234, "bytes": 2.5e9, "steps": 50}
+    graph = {**reading, "how": "one seed, graph, fp32", "unequal": 24}
+    readings = [
+        {**reading, "how": "one seed, eager, fp32", "unequal": 0},
+        graph,
+        {**graph, "unequal": 0, "unequal_eager": 0},
+    ]
+    gpu = {"device": "card", "torch": "2", "readings": readings}
+    (tmp_path / speed.GPU).write_text(json.dumps(gpu))
+    *_, eager, unlike, equal = speed.tables(tmp_path).splitlines()
+    assert eager == "| a step | one seed, eager, fp32 | 1.23 | 2.50 |  |"
+    assert unlike == "| a step | one seed, graph, fp32 | 1.23 | 2.50 | 24, not measured |"
+    assert equal == "| a step | one seed, graph, fp32 | 1.23 | 2.50 | 0, 0 |"
+
     entry = {"fp32": [1.0, 2.0], "bf16": [2.0, 4.0], "difference": 1.5, "low": -4.9, "high": 7.9}
     (tmp_path / speed.PARITY).write_text(json.dumps({"elbo": entry}))
     *_, fp32, bf16, difference = speed.tables(tmp_path).splitlines()

@@ -9,6 +9,7 @@ import tiny
 import torch
 from torch import nn
 
+from disentangled import data as datasets
 from disentangled import (
     experiments,
     loading,
@@ -241,6 +242,33 @@ def test_models_are_counted_and_dropped(home, monkeypatch):
     assert models.drop("tiny", "smoke") == 4
     assert models.n_bytes("tiny", "smoke") == 0
     assert len(list((home / "decoders").glob("*"))) == 1  # what is committed stays
+
+
+def test_models_may_be_judged_on_other_images_than_they_saw(home, monkeypatch):
+    dark = DATA.select(torch.arange(16))
+    dark_set = datasets.DataSet(lambda *_: dark, "the darkest quarter")
+    monkeypatch.setitem(datasets.DATA_SETS, "dark", dark_set)
+    chosen = tiny.setting(
+        tiny.run(steps=50), (0,), scores=("elbo",), kept_by="elbo", scored_on="dark"
+    )
+    declare(monkeypatch, chosen)
+    sweeps.complete("tiny", "smoke", workers=1)
+    model = models.kept(chosen.run, 0, 50, DATA)
+
+    def of(data):
+        (elbo, *_) = scoring.elbo(model, data, scoring.encoded(model, data))
+        return elbo["value"]
+
+    def found():
+        return sweeps.rows("tiny", "smoke").query("quantity == 'elbo'")["value"].item()
+
+    assert found() == of(dark) != of(DATA)
+    assert len(models.committed(chosen).mean) == 16
+    # and so when they are judged anew
+    again = ModelScore(scoring.elbo, version=SCORES["elbo"].version + 1, needs_factors=False)
+    monkeypatch.setitem(SCORES, "elbo", again)
+    sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+    assert found() == of(dark)
 
 
 def test_the_median_seeds_decoder_and_codes_are_committed(home, monkeypatch):
