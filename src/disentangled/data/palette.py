@@ -166,8 +166,8 @@ def whole_light(light: Tensor) -> Tensor:
 def pooled_light(light: Tensor, size: int) -> Tensor:
     """Light averaged over square blocks, as if seen at a lower resolution.
 
-    Images put together from it differ by less than 2 greys from the averages of those put together
-    at full size.
+    Images put together from it differ from the averages of those put together at full size by
+    rounding alone: by (k + 3) / 2 greys at most where k regions share a pixel.
 
     Args:
         light: uint8 (G, R, side, side).
