@@ -58,7 +58,7 @@ def find_file(root: str | PathLike[str] | None) -> Path:
 def load(root: str | PathLike[str] | None, size: int, *, layout: Layout = LAYOUT) -> FactorData:
     """All images, each read from disk when it is asked for.
 
-    The first time at a size takes about two minutes, in which the file is rearranged. Smaller
+    The first time at a size takes some minutes, in which the file is rearranged. Smaller
     images are averages over square blocks. `data.images[:]` is all of them in memory, 5.9 GB at
     64 px.
 

@@ -4,10 +4,10 @@ It shares factor names, sizes and values with Shapes3D, and never a pixel. The s
 on a moving picture of some of the real images: a floor, walls 4 high at a distance of 7 from the
 middle, above them sky, and in the middle a cube, a cylinder, a ball or a capsule. At scale 1 the
 cube's edge is 1.34, the cylinder is 1.5 across and 1.4 high, the ball 1.6 across, and the capsule
-1.2 across and 2.5 high.
-The camera looks straight ahead at height 1.43 and distance 5, with a field of view of 47.6
-degrees. Orientation moves the camera around the middle, so that the room turns with the solid;
-were it the solid alone, the three round ones would look the same from everywhere.
+1.2 across and 2.5 high. The camera looks straight ahead at height 1.43 and distance 5, with a
+field of view of 47.6 degrees. Orientation moves the camera around the middle, so that the room
+turns with the solid; were it the solid alone, the three round ones would look the same from
+everywhere.
 
 What a ray sees belongs to one of five regions and has a light from 0 to 1:
 
@@ -17,9 +17,10 @@ What a ray sees belongs to one of five regions and has a light from 0 to 1:
     sky      1
     white    0.16 max(n·h, 0)^4, the highlight on the object
 
-with the normal n, h halfway between the ways to the light and to the eye, and the share `lit` of
-the light that no shadow takes. The first three regions have the hues of the image, the last two a
-colour of their own. So 480 lights, one a geometry, and a palette make all 480,000 images.
+with the place p, z its height, the normal n, h halfway between the ways to the light and to the
+eye, the share `lit` of the light that no shadow takes, and the brightest place of the floor. The
+first three regions have the hues of the image, the last two a colour of their own. So 480 lights,
+one a geometry, and a palette make all 480,000 images.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ REGIONS = ("floor", "wall", "object", "sky", "white")
 N_HUES = 10
 SCALES = tuple(0.75 + 0.5 * k / 7 for k in range(8))
 ORIENTATIONS = tuple(-30 + 60 * k / 14 for k in range(15))
-GEOMETRY = ("scale", "shape", "orientation")
 GRID = LAYOUT.part(
     floor_hue=range(0, 10, 2),
     wall_hue=range(0, 10, 2),
@@ -133,7 +133,7 @@ def _shot(thing: Solid, inside: Bounds, rays: Rays) -> Tensor:
 def _walls(rays: Rays) -> tuple[Tensor, Tensor]:
     """The depth (n,) at which rays meet a wall, and how much darker it is than the back wall."""
     depths = [
-        ((WALL * way.sign()) - start) / torch.where(way.abs() < 1e-9, 1e-9, way)
+        (torch.where(way < 0, -WALL, WALL) - start) / torch.where(way.abs() < 1e-9, 1e-9, way)
         for start, way in zip(rays.start[:2], rays.direction[:2], strict=True)
     ]
     shade = torch.where(rays.direction.y < 0, 0.20, 0.32)
@@ -167,8 +167,7 @@ def palette() -> Tensor:
 def geometries(root: str | PathLike[str] | None) -> Tensor:
     """The lights of all 480 geometries at 64 px, scale first and orientation fastest, rendered
     once and kept on disk: uint8 (480, R, 64, 64)."""
-    _, _, _, *kinds = LAYOUT.sizes
-    n_scales, n_shapes, n_orientations = kinds
+    n_scales, n_shapes, n_orientations = LAYOUT.sizes[3:]
 
     def render() -> Tensor:
         camera = views(range(n_orientations))
