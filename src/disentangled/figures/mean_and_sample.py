@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from disentangled import estimators, gaussian
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, SMALLEST, finish
 
 N_POINTS = 600  # of a scatter
-SCALES = np.geomspace(0.03, 30, 200)
+SCALES = np.geomspace(0.03, 30, 60)
 
 
 class Step(NamedTuple):
@@ -123,9 +124,9 @@ def proof_steps(steps: Mapping[str, Step], *, profile: str) -> Figure:
         axes.plot(step.radius, step.printed, "--", color=COLOURS["vermilion"], label="printed")
         axes.plot(step.radius, step.mended, ":", color=COLOURS["green"], label="mended")
         axes.plot(step.radius, step.bounded, color=COLOURS["blue"], label="what is bounded")
-        side = "above" if step.below else "below"
-        axes.set_title(f"{name}\nblue lies {side}", fontsize=SMALLEST)
+        axes.set_title(f"{name}\n{'at least' if step.below else 'at most'}", fontsize=SMALLEST)
         axes.set(yscale="log", xlabel=r"$|z|$")
+        axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.set_ylim(bottom=max(axes.get_ylim()[0], 1e-8))
         axes.minorticks_off()
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3)
@@ -149,7 +150,7 @@ def dependent_codes(
     for (name, code), axes, bars in zip(codes.items(), *panels, strict=True):
         _density(axes, *code)
         axes.set_title(name)
-        rows = {"by eq. 5": (nats[name][1], "sky"), "TC(z)": (nats[name][0], "vermilion")}
+        rows = {"formula": (nats[name][1], "sky"), "$TC(z)$": (nats[name][0], "vermilion")}
         for label, (value, colour) in rows.items():
             bars.barh(label, value, color=COLOURS[colour])
             bars.text(value + 0.02 * longest, label, f"{value:.2f}", va="center")
