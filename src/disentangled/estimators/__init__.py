@@ -9,6 +9,7 @@ from disentangled.estimators.minibatch import (
     log_aggregate_posterior,
     log_batch_weights,
 )
+from disentangled.estimators.total_corr_bound import total_corr_bound
 
 __all__ = [
     "SCHEMES",
@@ -20,4 +21,5 @@ __all__ = [
     "log_aggregate_posterior",
     "log_aggregate_posterior_dataset",
     "log_batch_weights",
+    "total_corr_bound",
 ]
