@@ -26,7 +26,7 @@ def annealed_vae(
 ) -> Loss:
     r"""Distortion, and the distance of the KL term from a growing capacity (Burgess et al. 2018).
 
-        total = distortion + γ |KL(q(z|x) ‖ p(z)) - capacity min(1, step / capacity_steps)|
+        total = distortion + γ abs(KL(q(z|x) ‖ p(z)) - capacity min(1, step / capacity_steps))
 
     KL is the closed form in the mean over the batch, so that the capacity binds on average and
     not image by image. The default constants are those of disentanglement_lib; a shorter training
