@@ -131,7 +131,7 @@ def test_the_weight_is_the_one_that_the_recipe_sweeps(monkeypatch):
 def test_a_row_without_its_weight_and_an_unknown_objective_are_refused():
     with pytest.raises(ValueError, match="factor_vae sweeps 'gamma', and a row has the weights"):
         tables.per_run(pd.DataFrame(rows_of("factor_vae", {"beta": 4.0}, 0, {"elbo": -1.0})))
-    with pytest.raises(ValueError, match="unknown objective 'nae'; choose one of beta_tcvae"):
+    with pytest.raises(ValueError, match="unknown objective 'nae'; choose one of annealed_vae"):
         tables.per_run(pd.DataFrame(rows_of("nae", {}, 0, {"elbo": -1.0})))
 
 

@@ -131,16 +131,16 @@ AT_END = (
 def weights(objective: str, strength: float, steps: int) -> dict[str, float | str]:
     """The weights of an objective at a strength, as Table 1 of paper D ties them together."""
     eta = max(ETA_AT_LEAST, strength)
-    return {
+    rise = float(round(RISE * steps))
+    by_objective: dict[str, dict[str, float | str]] = {
         "factor_vae": {"gamma": strength},
         "rtc_vae": {"gamma": strength, "eta": eta},
         "dip_vae_i": {"lambda_od": strength, "lambda_d": 10 * strength},
         "dip_vae_ii": {"lambda_od": strength, "lambda_d": strength},
         "rtc_vae_supervised": {"gamma": strength, "eta": eta, "supervision": SUPERVISION},
-        "annealed_vae": {
-            "gamma": 1000.0, "capacity": CAPACITY, "capacity_steps": round(RISE * steps),
-        },
-    }[objective]  # fmt: skip
+        "annealed_vae": {"gamma": 1000.0, "capacity": CAPACITY, "capacity_steps": rise},
+    }
+    return by_objective[objective]
 
 
 def settings(profile: str) -> list[Setting]:
