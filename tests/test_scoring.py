@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny
 import torch
 from torch import nn
 
 from disentangled import data as datasets
-from disentangled import gaussian, metrics, scoring
+from disentangled import gaussian, metrics, scoring, tables
 from disentangled.data import FactorData
 from disentangled.scoring.elsewhere import elsewhere
 from disentangled.scoring.pictures import RECONSTRUCTED, TRAVERSAL
@@ -264,6 +265,22 @@ def test_disintegration_counts_the_axes_of_a_factor():
         assert found["axes_of_factor", kind, "row"] == pytest.approx(2)
         assert found["axes_of_factor", kind, "column"] == pytest.approx(1)
     assert {n["unit"] for n in numbers} == {"axes"}
+
+
+def test_the_numbers_of_paper_d_have_columns_of_their_own():
+    """Every number of a run and step goes into one column, without a pick."""
+    common = {"objective": "vae", "weights": "{}", "encoder": "mlp_64", "noise": "independent",
+              "dataset": "pixels", "source": "made up", "seed": 0, "run_id": "r",
+              "profile": "smoke"}  # fmt: skip
+    names = ["elbo", "mig_exact", "mig", "gaussian_tc", "tc_mean_sample", "sap", "disintegration"]
+    rows = pd.DataFrame([common | n for n in numbers_of(names, model(1.0, 2 * math.log(SD)))])
+    (line,) = tables.per_run(rows).to_dict("records")
+    assert line["sap_r2"] == pytest.approx(1)
+    assert line["disintegration_mean"] == line["disintegration_sample"] == pytest.approx(1)
+    assert line["gaussian_tc_active"] == pytest.approx(line["gaussian_tc_mean"])
+    assert line["neighbour_tc_active"] == line["neighbour_tc_mean"]
+    assert line["tree_tc_active"] == line["tree_tc_mean"]
+    assert "axes_of_factor" not in line
 
 
 def test_numbers_name_their_estimator_code_and_factors():

@@ -17,7 +17,9 @@ N_CODES = 50_000
 def disintegration(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """The number of axes that tell of a factor, of mean and of sampled codes, nuisances left out.
 
-    "disintegration" is the mean over factors, "axes_of_factor" that of one.
+    "disintegration" is the mean over factors, "axes_of_factor" that of one. Means come without
+    noise, so that an axis whose samples tell next to nothing counts by the little that its means
+    tell; of samples it does not.
     """
     names = [name for name in data.factor_names if name not in data.nuisances]
     drawn = torch.randperm(len(data), generator=torch.Generator().manual_seed(SCORE_SEED))
