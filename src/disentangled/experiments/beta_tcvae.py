@@ -131,12 +131,12 @@ SIZES: dict[str, Profile] = {
 }
 """Sizes by profile.
 
-`gpu` is cut to what one lent GPU does in a few minutes. The plain VAE of Chen's net was measured to
-be flat from 15,000 steps of 256 images on. Products are in tf32, of all objectives alike: in fp32
-ten seeds take 4.8 ms a step on one H200, and most of that is products. Models train on all 737,280
-images and are judged on the 46,080 of the grid, as those of `laptop` are: Chen et al.'s MIG of all
-images takes 8 s of a core a model, and the parts of the KL term 40. These are 5 of the paper's 9 β
-and two γ, those of `laptop`; it has 10 of the paper's 40 seeds.
+`gpu` is cut to what one lent GPU does in a few minutes. The plain VAE of Chen's net was measured
+to be flat from 15,000 steps of 256 images on. Products are in tf32, of all objectives alike: in
+fp32 ten seeds take 4.8 ms a step on one H200, and most of that is products. Models train on all
+737,280 images and are judged on the 46,080 of the grid, as those of `laptop` are: Chen et al.'s
+MIG of all images takes 8 s of a core a model, and the parts of the KL term 40. These are 5 of the
+paper's 9 β and two γ, those of `laptop`; it has 10 of the paper's 40 seeds.
 """
 
 
