@@ -1,9 +1,16 @@
 """Objectives: pure functions of a batch, its logits and its code, in nats per example."""
 
 from disentangled.objectives.beta_tcvae import beta_tcvae, beta_tcvae_dlib
+from disentangled.objectives.beta_tcvae_flow import beta_tcvae_flow
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import beta_vae, sampled_vae, vae
-from disentangled.objectives.factor_vae import critic, critic_dlib, factor_vae, permute_axes
+from disentangled.objectives.factor_vae import (
+    critic,
+    critic_dlib,
+    factor_vae,
+    factor_vae_leaking,
+    permute_axes,
+)
 from disentangled.objectives.games import (
     Draw,
     Heard,
@@ -34,11 +41,13 @@ __all__ = [
     "bernoulli_distortion",
     "beta_tcvae",
     "beta_tcvae_dlib",
+    "beta_tcvae_flow",
     "beta_vae",
     "critic",
     "critic_dlib",
     "encode",
     "factor_vae",
+    "factor_vae_leaking",
     "one_player",
     "permute_axes",
     "sampled_vae",

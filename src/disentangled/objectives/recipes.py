@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from disentangled.objectives.beta_tcvae import beta_tcvae, beta_tcvae_dlib
+from disentangled.objectives.beta_tcvae_flow import BETA_TCVAE_FLOW
 from disentangled.objectives.elbo import beta_vae, vae
-from disentangled.objectives.factor_vae import FACTOR_VAE, FACTOR_VAE_DLIB
+from disentangled.objectives.factor_vae import FACTOR_VAE, FACTOR_VAE_DLIB, FACTOR_VAE_LEAKING
 from disentangled.objectives.games import Player, Recipe, one_player
 
 OBJECTIVES: dict[str, Recipe] = {
@@ -20,6 +21,8 @@ OBJECTIVES: dict[str, Recipe] = {
     ),
     "factor_vae": FACTOR_VAE,
     "factor_vae_dlib": FACTOR_VAE_DLIB,
+    "factor_vae_leaking": FACTOR_VAE_LEAKING,
+    "beta_tcvae_flow": BETA_TCVAE_FLOW,
 }
 
 __all__ = ["OBJECTIVES", "Player", "Recipe", "one_player"]
