@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from disentangled.experiments import PROFILES
+from disentangled.experiments import PROFILES, variants
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import known
 
@@ -158,6 +158,23 @@ def settled(runs: pd.DataFrame) -> pd.DataFrame:
     """The last step of every run that did not stop early."""
     done = runs[runs["last"]]
     return done[done["stopped"].isna()] if "stopped" in done else done
+
+
+def variant(runs: pd.DataFrame, experiment: str, name: str) -> pd.DataFrame:
+    """The runs of an experiment that are a variant of this name; empty for those of its grid.
+
+    Objective and weight do not tell a variant from the setting that it varies: a table of the
+    grid (`grid`) has to be made before either is asked for.
+    """
+    named: dict[str, str] = {}
+    for profile in runs["profile"].unique():
+        named |= variants(experiment, profile)
+    return runs[runs["run_id"].map(named).fillna("") == name]
+
+
+def grid(runs: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """The runs of an experiment but for its variants (see `Setting.variant`)."""
+    return variant(runs, experiment, "")
 
 
 def seeds(runs: pd.DataFrame, objective: str, weight: float, *columns: str) -> Floats:
