@@ -160,21 +160,31 @@ def settled(runs: pd.DataFrame) -> pd.DataFrame:
     return done[done["stopped"].isna()] if "stopped" in done else done
 
 
-def variant(runs: pd.DataFrame, experiment: str, name: str) -> pd.DataFrame:
-    """The runs of an experiment that are a variant of this name; empty for those of its grid.
-
-    Objective and weight do not tell a variant from the setting that it varies: a table of the
-    grid (`grid`) has to be made before either is asked for.
-    """
-    named: dict[str, str] = {}
-    for profile in runs["profile"].unique():
-        named |= variants(experiment, profile)
-    return runs[runs["run_id"].map(named).fillna("") == name]
-
-
 def grid(runs: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    """The runs of an experiment but for its variants (see `Setting.variant`)."""
-    return variant(runs, experiment, "")
+    """The runs of an experiment but for its variants (see `Setting.variant`).
+
+    Objective and weight do not tell a variant from the setting that it varies: whoever asks for
+    them asks the table of the grid.
+    """
+    return runs[~runs["run_id"].isin(list(_variants(runs, experiment)))]
+
+
+def variant(runs: pd.DataFrame, experiment: str, name: str) -> pd.DataFrame:
+    """The runs of an experiment that are the variant of this name; none where there are none.
+
+    Raises:
+        ValueError: a name that no profile of the table declares; the message lists the names.
+    """
+    named = _variants(runs, experiment)
+    if named:
+        known(f"variant of {experiment}", name, dict.fromkeys(named.values()))
+    return runs[runs["run_id"].isin([run_id for run_id, of in named.items() if of == name])]
+
+
+def _variants(runs: pd.DataFrame, experiment: str) -> dict[str, str]:
+    """run_id -> name, of all variants that the profiles of the table declare."""
+    found = [variants(experiment, profile) for profile in runs["profile"].unique()]
+    return {run_id: name for of_profile in found for run_id, name in of_profile.items()}
 
 
 def seeds(runs: pd.DataFrame, objective: str, weight: float, *columns: str) -> Floats:
