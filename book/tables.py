@@ -14,7 +14,7 @@ import speed
 from faults import FAULTS, FOUND
 
 from disentangled import claims, records, sweeps, tables, verdicts
-from disentangled.experiments import EXPERIMENTS, larger
+from disentangled.experiments import EXPERIMENTS, larger, variants
 from disentangled.figures import over_seeds
 
 PAPERS = {
@@ -93,7 +93,7 @@ COLUMNS = {
 """Quantities that the page of rows shows; the files behind each run have them all."""
 
 
-VARIED = {"dataset": "data set", "encoder": "encoder", "sigma": "σ"}
+VARIED = {"variant": "variant", "dataset": "data set", "encoder": "encoder", "sigma": "σ"}
 """Columns of the table of runs that are shown where they differ."""
 
 
@@ -109,13 +109,13 @@ def place(experiment: str, profile: str) -> str:
 
 def rows_table(runs: pd.DataFrame, experiment: str, profile: str) -> str:
     """Markdown table of an objective's finished runs, each with its file to download."""
-    columns = {name: title for name, title in COLUMNS.items() if name in runs}
+    columns = {n: title for n, title in COLUMNS.items() if n in runs and runs[n].notna().any()}
     # What one and the same for all runs of the table is not said in each.
     varied = {name: title for name, title in VARIED.items() if runs[name].nunique() > 1}
     named = ["weight", *varied.values(), "data", "seed", "step", *columns.values(), "run"]
     lines = ["| " + " | ".join(named) + " |"]
     lines += ["|---:|" + "---|" * (len(varied) + 1) + "---:|" * (len(columns) + 2) + "---|"]
-    order = ["source", "dataset", "weight", "encoder", "sigma", "seed"]
+    order = ["variant", "source", "dataset", "weight", "encoder", "sigma", "seed"]
     for run in runs.sort_values(order).to_dict("records"):
         file = f"results/{experiment}/{profile}/{run['run_id']}.json"
         cells = [f"{run['weight']:g}", *(str(run[name]) for name in varied), run["source"]]
@@ -136,7 +136,8 @@ def rows_page() -> str:
         if rows.empty:
             parts += [f"No rows yet under the profile {profile}."]
             continue
-        runs = tables.per_run(rows)
+        runs, named = tables.per_run(rows), variants(experiment, profile)
+        runs["variant"] = [named.get(run_id, "") for run_id in runs["run_id"]]
         parts += [
             f"{runs['run_id'].nunique()} runs, {len(rows):,} numbers, profile {profile}. "
             f"{{download}}`All of them as CSV <_generated/{csv_name(experiment, profile)}>`."

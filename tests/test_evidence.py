@@ -180,6 +180,23 @@ def test_whether_trainings_had_ended_is_told():
     )
 
 
+def test_settings_that_moved_in_opposite_directions_had_not_ended():
+    """Loss of σ = 0 falls by 2 nats and that of σ = 0.9 rises by 2: 0 in the mean of both."""
+    late = made_up("laptop").assign(loss_autoencoder=10.0)
+    fell = 2.0 * (late["sigma"] == 0.0) - 2.0 * (late["sigma"] == 0.9)
+    early = late.assign(step=75, last=False, loss_autoencoder=10.0 + fell)
+    of = on_rows(pd.concat([early, late], ignore_index=True), "laptop")
+    assert of.settled["A-fig2-vae"] == (
+        "no: the loss of the autoencoder still moved by up to 2 nats in the last quarter"
+    )
+
+
+def test_runs_of_another_prior_learned_by_their_distortion():
+    runs = made_up("laptop", blind=[0, 1]).assign(kl=math.nan)
+    assert on_rows(runs, "laptop").n_left_out["A-fig2-vae"] == 4
+    assert on_rows(runs.assign(kl=1001.0), "laptop").ready == []
+
+
 def test_the_largest_whole_profile_leads_the_other_ones():
     decide(made_up("laptop", "gpu", "paper"))
     line = entries().loc["A-fig2-vae", "evidence"]

@@ -196,6 +196,63 @@ def test_factor_vae_weighs_the_log_odds():
     assert float(loss.total) == pytest.approx(4 * math.log(2) + 20.0)
 
 
+def test_what_leaks_lowers_the_weight_of_tc_by_half_of_p_1(batch):
+    """The slope of every code: γ less ½ p_1(z) times the critic's, against autograd."""
+    x, logits, code = batch
+    torch.manual_seed(0)
+    net = nets.CRITICS["critic_256"](3).double()
+    z = code.z.clone().requires_grad_()
+    by_code = {}
+    for name in ("factor_vae", "factor_vae_leaking"):
+        loss = getattr(objectives, name)(x, logits, code, 5 * net(z), gamma=7.0)
+        (by_code[name],) = torch.autograd.grad(loss.total, z)
+    odds = 5 * (net(z)[:, 0] - net(z)[:, 1])
+    (slope,) = torch.autograd.grad(odds.sum() / 16, z)
+    p_1 = 1 / (1 + odds.detach().exp())
+    assert float(p_1.min()) < 0.45 < 0.55 < float(p_1.max())
+    torch.testing.assert_close(by_code["factor_vae"], 7.0 * slope, rtol=1e-12, atol=0)
+    lowered = (7.0 - 0.5 * p_1)[:, None] * slope
+    torch.testing.assert_close(by_code["factor_vae_leaking"], lowered, rtol=1e-12, atol=1e-15)
+
+
+def test_the_leak_is_half_of_the_critics_loss_on_joint_codes(batch):
+    x, logits, code = batch
+    even = torch.zeros(16, 2, dtype=torch.float64)
+    plain = objectives.factor_vae(x, logits, code, even)
+    leaking = objectives.factor_vae_leaking(x, logits, code, even)
+    assert float(leaking.terms["leak"]) == pytest.approx(0.5 * math.log(2))
+    assert float(leaking.total - plain.total) == pytest.approx(0.5 * math.log(2))
+
+
+def test_under_the_normal_prior_the_flow_objective_is_beta_tcvae(batch):
+    x, logits, code = batch
+    identity = nets.PARTS["flow_prior"].build((1, 4, 4), 3).double()
+    weights = {"alpha": 0.5, "beta": 6.0, "gamma": 2.0, "scheme": "mss", "pixel_area": 4,
+               "noise_covariance": R, "n_data": N_DATA}  # fmt: skip
+    flow = objectives.beta_tcvae_flow(x, logits, code, identity(code.z), **weights)
+    normal = objectives.beta_tcvae(x, logits, code, **weights)
+    assert torch.equal(flow.total, normal.total)
+    assert list(flow.terms) == list(normal.terms)
+    assert all(torch.equal(value, normal.terms[name]) for name, value in flow.terms.items())
+
+
+def test_the_flow_objective_at_weights_one_is_the_elbo_under_its_prior(batch):
+    """Against log-densities of a wider, shifted normal prior; only axis_kl knows the prior."""
+    x, logits, code = batch
+    prior = torch.distributions.Normal(0.5, 2.0)
+    loss = objectives.beta_tcvae_flow(
+        x, logits, code, prior.log_prob(code.z), n_data=N_DATA, beta=1.0
+    )
+    posterior = torch.distributions.Normal(code.mean, torch.exp(0.5 * code.logvar))
+    kl = (posterior.log_prob(code.z) - prior.log_prob(code.z)).sum(1).mean()
+    distortion = objectives.bernoulli_distortion(x, logits).mean()
+    torch.testing.assert_close(loss.total, distortion + kl)
+    heavy = objectives.beta_tcvae_flow(
+        x, logits, code, prior.log_prob(code.z), n_data=N_DATA, beta=1.0, gamma=3.0
+    )
+    torch.testing.assert_close(heavy.total - loss.total, 2 * loss.terms["axis_kl"])
+
+
 def test_dlib_critic_has_no_gradient_beyond_its_clip():
     sure = torch.tensor([[40.0, 0.0]], requires_grad=True)
     objectives.critic_dlib(sure, torch.zeros(1, 2)).total.backward()
@@ -223,6 +280,8 @@ def test_the_weights_that_experiments_vary():
         "rtc_vae": "gamma",
         "rtc_vae_supervised": "supervision",
         "annealed_vae": "capacity",
+        "factor_vae_leaking": "gamma",
+        "beta_tcvae_flow": "",  # at β = 1 its prior is still learned
     }
     assert {name: OBJECTIVES[name].swept for name in swept} == swept
     assert all(r.swept in r.weights for r in OBJECTIVES.values() if r.swept)
@@ -236,7 +295,10 @@ def test_a_players_loss_reaches_the_nets_it_moves_and_what_it_hears_is_detached(
         "encoder": nets.NETS["mlp_64"].encoder((1, 4, 4), 2),
         "decoder": nets.NETS["mlp_64"].decoder((1, 4, 4), 2),
         "critic": nets.CRITICS["critic_256"](2),
+        "prior": nets.PARTS["flow_prior"].build((1, 4, 4), 2),
     }
+    for parameter in built["prior"].parameters():  # at the identity some have no slope
+        parameter.data += 0.3 * torch.randn(parameter.shape)
     data, generator = tiny.images(), torch.Generator().manual_seed(0)
     source = Source(data, steps=1, first=0, batch=8, n_axes=2, root=None)
     drawn = drawn_from(recipe.inputs, source, generator)

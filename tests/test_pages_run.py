@@ -14,7 +14,7 @@ import speed
 import tables
 from origin import data_module, data_sets, modules, origin
 
-from disentangled import records, store
+from disentangled import experiments, records, store
 from disentangled.data import DATA_SETS
 
 HEADER = """---
@@ -359,7 +359,7 @@ def test_buttons_lead_to_the_address_once_it_is_set(md, root):
 def test_page_of_rows_lists_each_run_with_its_file():
     line = {"objective": "beta_vae", "weight": 4.0, "dataset": "d", "source": "re-render",
             "run_id": "abc", "step": 6000, "elbo": -100.25, "mig": 0.125, "encoder": "net",
-            "sigma": 0.0}  # fmt: skip
+            "sigma": 0.0, "variant": ""}  # fmt: skip
     runs = pd.DataFrame([line | {"seed": 1}, line | {"seed": 0, "run_id": "def"}])
     head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
     assert head == "| weight | data | seed | step | binned MIG | ELBO | run |"
@@ -372,12 +372,24 @@ def test_page_of_rows_lists_each_run_with_its_file():
 
 def test_page_of_rows_names_what_differs_between_runs():
     line = {"objective": "vae", "weight": 1.0, "dataset": "d", "source": "twin", "seed": 0,
-            "run_id": "abc", "step": 100, "mig": 0.125, "encoder": "net"}  # fmt: skip
+            "run_id": "abc", "step": 100, "mig": 0.125, "encoder": "net",
+            "variant": ""}  # fmt: skip
     runs = pd.DataFrame([line | {"sigma": 0.9}, line | {"sigma": 0.0, "dataset": "e"}])
     head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
     assert head == "| weight | data set | σ | data | seed | step | binned MIG | run |"
     assert first.startswith("| 1 | d | 0.9 | twin | 0 | 100 | 0.125 |")
     assert second.startswith("| 1 | e | 0.0 | twin | 0 |")
+
+
+def test_page_of_rows_names_variants_after_the_grid_and_no_score_that_none_has():
+    line = {"objective": "vae", "weight": 1.0, "dataset": "d", "source": "twin", "seed": 0,
+            "run_id": "abc", "step": 100, "mig": 0.125, "encoder": "net", "sigma": 0.0,
+            "elbo": float("nan")}  # fmt: skip
+    runs = pd.DataFrame([line | {"variant": "half batch"}, line | {"variant": ""}])
+    head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
+    assert head == "| weight | variant | data | seed | step | binned MIG | run |"
+    assert first.startswith("| 1 |  | twin | 0 |")
+    assert second.startswith("| 1 | half batch | twin | 0 |")
 
 
 def test_evidence_leads_to_the_rows(tmp_path):
@@ -415,6 +427,7 @@ def test_rows_of_larger_profiles_have_sections_of_their_own(tmp_path, monkeypatc
     }  # fmt: skip
     there = {name: pd.DataFrame([line | {"run_id": name, "profile": name}]) for name in
              ("laptop", "gpu")}  # fmt: skip
+    monkeypatch.setitem(experiments.EXPERIMENTS, "a_b", lambda profile: [])
     monkeypatch.setattr(tables, "EXPERIMENTS", {"a_b": None})
     none = pd.DataFrame(columns=store.COLUMNS)
     monkeypatch.setattr(tables.sweeps, "rows", lambda _, profile: there.get(profile, none))

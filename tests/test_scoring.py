@@ -108,6 +108,13 @@ def test_identity():
     assert ("mig_gap", "shape") not in found
 
 
+def test_the_distortion_alone_is_that_of_the_elbo():
+    fitted = model(1.0, 2 * math.log(SD))
+    (alone,) = numbers_of(("distortion",), fitted)
+    assert alone in numbers_of(("elbo",), fitted)
+    assert alone["value"] == pytest.approx(3 * math.log(2), abs=1e-6)
+
+
 def test_correlated_noise():
     """Far apart on the grid the noise is conditional only: TC(z) is that of the noise, the
     information that of the grid."""

@@ -28,7 +28,7 @@ CPU = Hardware(torch.device("cpu"))
 SEEDS = (0, 1, 2)
 PLAYABLE = sorted(
     name for name, recipe in OBJECTIVES.items()
-    if set(recipe.nets) <= {"encoder", "decoder", "critic"}
+    if set(recipe.nets) <= {"encoder", "decoder", "critic", "prior"}
 )  # fmt: skip
 """Objectives that `run` knows the nets of; games of other roles have test_games.py."""
 
@@ -45,10 +45,11 @@ def images(*_):
 
 def run(objective="vae", **changes):
     """A run of 100 steps."""
-    plays = objective in OBJECTIVES and "critic" in OBJECTIVES[objective].nets
+    roles = OBJECTIVES[objective].nets if objective in OBJECTIVES else ()
     chosen = {"experiment": "tiny", "profile": "smoke", "dataset": "tiny", "size": 4,
               "net": "mlp_64", "n_axes": 3, "batch": 8, "steps": 100, "learning_rate": 1e-3,
-              "critic": "critic_256" if plays else ""}  # fmt: skip
+              "critic": "critic_256" if "critic" in roles else "",
+              "nets": {"prior": "flow_prior"} if "prior" in roles else {}}  # fmt: skip
     return Run(**(chosen | {"objective": objective} | changes))
 
 

@@ -69,7 +69,7 @@ def on_rows(experiment: str, runs: pd.DataFrame, profile: str, asked_of: TestsOf
             ready.append(claim)
             whole += [] if claim in waiting else [claim]
             n_left_out[claim] = n_there - int(learned["run_id"].isin(all_read).sum())
-            settled[claim] = learning.settled(there[there["run_id"].isin(all_read)])
+            settled[claim] = learning.settled(there[there["run_id"].isin(all_read)], run_of)
     where = f"book/results/{experiment}/{profile}"
     return OnRows(tests, with_all, where, on, ready, whole, waiting, n_left_out, settled)
 

@@ -62,7 +62,8 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
     """Those of the runs that learned: the one rule by which tests leave runs out.
 
     A run learned if its distortion is 10 % below that of the best constant picture, which every
-    net can draw without a code, and its KL term is at most 1,000 nats.
+    net can draw without a code, and its KL term is at most 1,000 nats. Rows of another prior than
+    the normal one say no KL term; the distortion decides then.
 
     Args:
         runs: a line a run (see `tables.settled`). Rows from before the score `losses` do not say
@@ -76,7 +77,7 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
         if math.isnan(of_picture):
             of_picture = run.pixel_area * one_picture(run.dataset, run.size)
         bound = BELOW_ONE_PICTURE * of_picture
-        keep.append(line["distortion"] < bound and line["kl"] <= LARGEST_KL)
+        keep.append(line["distortion"] < bound and not line["kl"] > LARGEST_KL)
     return runs[keep]
 
 
@@ -97,19 +98,19 @@ def last_quarter(runs: pd.DataFrame) -> pd.DataFrame:
     return (begin - end).rename(columns=losses)
 
 
-def settled(runs: pd.DataFrame) -> str:
+def settled(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> str:
     """Whether the trainings of a test had ended: "yes", "not known", or "no" and by how much not.
 
     They had if in every setting the loss of every player changed, in the mean over seeds, by no
     more than its bound (`SETTLED`) in the last quarter. A critic's loss rises as often as it
     falls, so that the size of the change counts.
 
-    Args: runs: as in `last_quarter`, of the runs that a test reads.
+    Args:
+        runs: as in `last_quarter`, of the runs that a test reads.
+        run_of: the settings by run_id.
     """
     change = last_quarter(runs)
-    setting = runs[runs["last"]].set_index("run_id")[["objective", "weight", "encoder", "dataset"]]
-    of_settings = change.join(setting).groupby(list(setting.columns))
-    means = of_settings[list(change.columns)].mean()
+    means = change.groupby(change.index.map(lambda run_id: run_of[run_id].setting_id())).mean()
     known = means.notna().any(axis=1)
     if not len(means) or not known.all():
         return "not known"

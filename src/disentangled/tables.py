@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from disentangled.experiments import PROFILES
+from disentangled.experiments import PROFILES, variants
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import known
 
@@ -162,6 +162,33 @@ def settled(runs: pd.DataFrame) -> pd.DataFrame:
     """The last step of every run that did not stop early."""
     done = runs[runs["last"]]
     return done[done["stopped"].isna()] if "stopped" in done else done
+
+
+def grid(runs: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """The runs of an experiment but for its variants (see `Setting.variant`).
+
+    Objective and weight do not tell a variant from the setting that it varies: whoever asks for
+    them asks the table of the grid.
+    """
+    return runs[~runs["run_id"].isin(list(_variants(runs, experiment)))]
+
+
+def variant(runs: pd.DataFrame, experiment: str, name: str) -> pd.DataFrame:
+    """The runs of an experiment that are the variant of this name; none where there are none.
+
+    Raises:
+        ValueError: a name that no profile of the table declares; the message lists the names.
+    """
+    named = _variants(runs, experiment)
+    if named:
+        known(f"variant of {experiment}", name, dict.fromkeys(named.values()))
+    return runs[runs["run_id"].isin([run_id for run_id, of in named.items() if of == name])]
+
+
+def _variants(runs: pd.DataFrame, experiment: str) -> dict[str, str]:
+    """run_id -> name, of all variants that the profiles of the table declare."""
+    found = [variants(experiment, profile) for profile in runs["profile"].unique()]
+    return {run_id: name for of_profile in found for run_id, name in of_profile.items()}
 
 
 def seeds(runs: pd.DataFrame, objective: str, weight: float, *columns: str) -> Floats:

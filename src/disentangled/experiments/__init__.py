@@ -33,4 +33,14 @@ def settings(experiment: str, profile: str) -> list[Setting]:
     return [checked(setting) for setting in EXPERIMENTS[experiment](profile)]
 
 
-__all__ = ["EXPERIMENTS", "PROFILES", "READ", "Setting", "larger", "settings"]
+def variants(experiment: str, profile: str) -> dict[str, str]:
+    """The declared runs that are not of the experiment's grid: run_id -> `Setting.variant`.
+
+    Raises:
+        ValueError: as `settings`.
+    """
+    beside = [s for s in settings(experiment, profile) if s.variant]
+    return {s.run.id(seed): s.variant for s in beside for seed in s.seeds}
+
+
+__all__ = ["EXPERIMENTS", "PROFILES", "READ", "Setting", "larger", "settings", "variants"]

@@ -39,6 +39,8 @@ class Setting(NamedTuple):
       the same factors; empty where it is the one that they were trained on.
     - kept_by: the quantity whose median over seeds names the model that is committed, its decoder
       and its code of all images; none is where it is empty.
+    - variant: what sets it apart from the experiment's grid, in a word or two; figures and tables
+      of the grid leave it out (`tables.grid`). Empty for the grid.
     """
 
     run: Run
@@ -49,6 +51,7 @@ class Setting(NamedTuple):
     pictures: tuple[str, ...] = ("reconstructions", "traversals")
     kept_by: str = ""
     scored_on: str = ""
+    variant: str = ""
 
     def scores_at(self, step: int) -> tuple[str, ...]:
         """The scores that are taken at a step."""

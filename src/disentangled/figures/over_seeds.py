@@ -49,6 +49,9 @@ METHODS = Methods(
     factor_vae=("FactorVAE", COLOURS["green"]),
     beta_tcvae_dlib=("β-TCVAE as in disentanglement_lib", COLOURS["orange"]),
     factor_vae_dlib=("FactorVAE as in disentanglement_lib", COLOURS["sky"]),
+    # variants, which stand in tables and share no figure with what they vary
+    factor_vae_leaking=("FactorVAE, the critic's loss trains the encoder too", COLOURS["green"]),
+    beta_tcvae_flow=("β-TCVAE with a learned prior", COLOURS["vermilion"]),
 )
 """Label and colour of each objective, the same in every figure."""
 

@@ -2,7 +2,8 @@
 
 An encoder maps images (B, C, H, W) to a mean and a log-variance, each (B, D); a decoder maps a
 code (B, D) to Bernoulli logits (B, C, H, W); a critic maps a code to two logits (B, 2), the
-first for "drawn from q(z)", the second for "drawn from the product of its marginals".
+first for "drawn from q(z)", the second for "drawn from the product of its marginals". A prior maps
+a code (B, D) to the log-density of every axis (B, D), in nats.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from disentangled.nets import conv, critic, mlp, split
+from disentangled.nets import conv, critic, mlp, prior, split
 from disentangled.nets.bound import Bound
 
 Shape = tuple[int, int, int]
@@ -78,7 +79,9 @@ class Part(NamedTuple):
     method_version: int = 1
 
 
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {
+    "flow_prior": Part(prior.flow),
+}
 
 
 def names(role: str) -> list[str]:

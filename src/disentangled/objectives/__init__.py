@@ -2,10 +2,17 @@
 
 from disentangled.objectives.annealed_vae import annealed_vae
 from disentangled.objectives.beta_tcvae import beta_tcvae, beta_tcvae_dlib
+from disentangled.objectives.beta_tcvae_flow import beta_tcvae_flow
 from disentangled.objectives.dip_vae import dip_penalty, dip_vae_i, dip_vae_ii
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import beta_vae, sampled_vae, vae
-from disentangled.objectives.factor_vae import critic, critic_dlib, factor_vae, permute_axes
+from disentangled.objectives.factor_vae import (
+    critic,
+    critic_dlib,
+    factor_vae,
+    factor_vae_leaking,
+    permute_axes,
+)
 from disentangled.objectives.games import (
     Draw,
     Heard,
@@ -54,6 +61,7 @@ __all__ = [
     "bernoulli_distortion",
     "beta_tcvae",
     "beta_tcvae_dlib",
+    "beta_tcvae_flow",
     "beta_vae",
     "critic",
     "critic_dlib",
@@ -62,6 +70,7 @@ __all__ = [
     "dip_vae_ii",
     "encode",
     "factor_vae",
+    "factor_vae_leaking",
     "one_player",
     "permute_axes",
     "rtc_penalty",

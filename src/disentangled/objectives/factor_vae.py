@@ -1,7 +1,9 @@
-"""FactorVAE: the total correlation by a critic's density ratio, by two sources."""
+"""FactorVAE: the total correlation by a critic's density ratio, by three sources."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,6 +47,42 @@ def factor_vae(
     return Loss(total, {"distortion": distortion, "kl": kl, "total_corr": total_corr})
 
 
+def factor_vae_leaking(
+    x: Tensor,
+    logits: Tensor,
+    code: Code,
+    critic_logits: Tensor,
+    *,
+    pixel_area: int = 1,
+    gamma: float = 35.0,
+    noise_covariance: Any = None,
+) -> Loss:
+    r"""`factor_vae` whose encoder also gets half of the critic's loss, as in the most used port.
+
+        total = distortion + KL(q(z|x) ‖ p(z)) + γ TC(z) + leak,   leak = -½ mean log p_0(z)
+
+    The port does not detach the codes that its critic sees as joint, and the encoder moves after
+    the critic's gradients are there. It detaches the permuted ones. What leaks lowers the weight
+    of TC, code by code: with l = l_0 - l_1 and p_0 = 1 / (1 + exp(-l)), whose logarithm has the
+    slope 1 - p_0 = p_1 in l,
+
+        ∇_z (γ l - ½ log p_0(z)) = (γ - ½ p_1(z)) ∇_z l
+
+    p_1(z) is the critic's probability of "permuted": ½ where it cannot tell, so that the weight is
+    γ - ¼ there, and below 1, so that the weight is never under γ - ½.
+
+    Shapes: as in `factor_vae`.
+
+    Source: disvae/models/losses.py of YannDubs/disentangling-vae, and its issue 77.
+    """
+    loss = factor_vae(
+        x, logits, code, critic_logits, pixel_area=pixel_area, gamma=gamma,
+        noise_covariance=noise_covariance,
+    )  # fmt: skip
+    leak = -0.5 * functional.log_softmax(critic_logits, dim=-1)[:, 0].mean()
+    return Loss(loss.total + leak, {**loss.terms, "leak": leak})
+
+
 def critic(joint_logits: Tensor, permuted_logits: Tensor) -> Loss:
     r"""The critic's cross-entropy (Kim & Mnih 2018, Algorithm 2).
 
@@ -79,10 +117,16 @@ def autoencoder(nets: Nets, draw: Draw) -> tuple[Code, Tensor, Tensor]:
 
 
 def _autoencoder(
-    nets: Nets, draw: Draw, heard: Heard, *, n_data: int, **settings: Any
+    objective: Callable[..., Loss],
+    nets: Nets,
+    draw: Draw,
+    heard: Heard,
+    *,
+    n_data: int,
+    **settings: Any,
 ) -> tuple[Loss, Heard]:
     code, logits, critic_logits = autoencoder(nets, draw)
-    loss = factor_vae(draw["x"], logits, code, critic_logits, **settings)
+    loss = objective(draw["x"], logits, code, critic_logits, **settings)
     return loss, {"z": code.z.detach()}
 
 
@@ -110,7 +154,11 @@ def _critic_on_same_batch(
     return critic_dlib(*_critic_logits(nets, heard["z"], permuted)), {}
 
 
-_AUTOENCODER = Player("autoencoder", ("encoder", "decoder"), _autoencoder)
+def _trained_by(objective: Callable[..., Loss]) -> Player:
+    return Player("autoencoder", ("encoder", "decoder"), partial(_autoencoder, objective))
+
+
+_AUTOENCODER = _trained_by(factor_vae)
 _BETAS = (0.5, 0.9)  # of the critic's Adam, in both sources
 _NETS = ("encoder", "decoder", "critic")
 
@@ -128,6 +176,12 @@ FACTOR_VAE = Recipe(
     swept="gamma",
 )
 """Kim & Mnih's: the critic plays after the autoencoder has moved."""
+
+FACTOR_VAE_LEAKING = FACTOR_VAE._replace(
+    rounds=((_trained_by(factor_vae_leaking),), *FACTOR_VAE.rounds[1:])
+)
+"""Kim & Mnih's with one fault of a port and no other: half of the critic's loss trains the encoder
+too. The critic, its turn and its second batch are theirs."""
 
 FACTOR_VAE_DLIB = Recipe(
     ((_AUTOENCODER, Player("critic", ("critic",), _critic_on_same_batch, _BETAS)),),

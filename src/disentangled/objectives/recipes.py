@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from disentangled.objectives.annealed_vae import annealed_vae
 from disentangled.objectives.beta_tcvae import beta_tcvae, beta_tcvae_dlib
+from disentangled.objectives.beta_tcvae_flow import BETA_TCVAE_FLOW
 from disentangled.objectives.dip_vae import dip_vae_i, dip_vae_ii
 from disentangled.objectives.elbo import beta_vae, vae
-from disentangled.objectives.factor_vae import FACTOR_VAE, FACTOR_VAE_DLIB
+from disentangled.objectives.factor_vae import FACTOR_VAE, FACTOR_VAE_DLIB, FACTOR_VAE_LEAKING
 from disentangled.objectives.games import Player, Recipe, one_player
 from disentangled.objectives.inputs import IMAGES, NOISE, STEP
 from disentangled.objectives.rtc_vae import RTC_VAE, RTC_VAE_SUPERVISED
@@ -38,6 +39,8 @@ OBJECTIVES: dict[str, Recipe] = {
         inputs={"x": IMAGES, "noise": NOISE, "step": STEP},
         swept="capacity",
     ),
+    "factor_vae_leaking": FACTOR_VAE_LEAKING,
+    "beta_tcvae_flow": BETA_TCVAE_FLOW,
 }
 
 __all__ = ["OBJECTIVES", "Player", "Recipe", "one_player"]

@@ -22,7 +22,7 @@ from disentangled.scoring.codes import (
 )
 from disentangled.scoring.decoded import decoded
 from disentangled.scoring.disintegration import disintegration
-from disentangled.scoring.elbo import KL_SAMPLES, elbo
+from disentangled.scoring.elbo import KL_SAMPLES, distortion, elbo
 from disentangled.scoring.elsewhere import elsewhere
 from disentangled.scoring.gaussian_tc import gaussian_tc
 from disentangled.scoring.losses import losses
@@ -59,6 +59,7 @@ class ModelPictures(NamedTuple):
 
 SCORES: dict[str, ModelScore] = {
     "elbo": ModelScore(elbo, needs_factors=False),
+    "distortion": ModelScore(distortion, needs_factors=False),
     "mig_exact": ModelScore(mig_exact),
     "mig": ModelScore(mig),
     "mig_active": ModelScore(mig_active),

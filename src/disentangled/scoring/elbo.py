@@ -27,10 +27,17 @@ def mean_distortion(model: Fitted, data: FactorData, z: Tensor) -> float:
     return total / len(data)
 
 
+def distortion(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
+    """The distortion alone, over the whole data set: for models whose prior is not the normal one,
+    of which `elbo` would not be true; needs no factors."""
+    value = mean_distortion(model, data, code.z)
+    return [number(model.step, "distortion", value, estimator="data set", code="sample")]
+
+
 def elbo(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """ELBO, distortion, KL and its parts, over the whole data set; needs no factors."""
     step = model.step
-    distortion = mean_distortion(model, data, code.z)
+    (of_images,) = distortion(model, data, code)
     covariance = model.run.noise_covariance()
     of_noise = 0.0 if covariance is None else gaussian.total_correlation(covariance)
     diagonal = float(gaussian.kl_standard(code.mean.double(), code.logvar.double()).sum(-1).mean())
@@ -44,8 +51,8 @@ def elbo(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     )
     sampled = {"estimator": f"data set, {KL_SAMPLES} codes", "code": "sample"}
     return [
-        number(step, "elbo", -distortion - kl, estimator="data set, closed-form KL"),
-        number(step, "distortion", distortion, estimator="data set", code="sample"),
+        number(step, "elbo", -of_images["value"] - kl, estimator="data set, closed-form KL"),
+        of_images,
         number(step, "kl", kl, estimator="closed form"),
         number(step, "mutual_info", parts.mutual_info, **sampled),
         number(step, "total_corr", parts.total_corr, **sampled),
