@@ -77,7 +77,7 @@ def total_corr_by_determinant(
         truth: total correlation for infinitely many images, of so many axes at a determinant.
         of_data: that of a data set of N images (P,), by number of axes.
     """
-    figure, panels = plt.subplots(2, 3, figsize=(PAGE_WIDTH, 4.4), sharex=True, sharey=True)
+    figure, panels = plt.subplots(2, 3, figsize=(PAGE_WIDTH, 3.7), sharex=True, sharey=True)
     dense = np.linspace(0, 1, 101).tolist()
     for axes, n_axes in zip(panels.flat, of_data, strict=False):
         for scheme in DRAWN:
@@ -85,7 +85,8 @@ def total_corr_by_determinant(
             middle, error = np.asarray(estimates[n_axes, scheme]).T
             look = {"lw": 4.0, "ms": 7} if scheme in WIDE else {"lw": 1.4, "ms": 4}
             axes.errorbar(dets, middle, error, fmt=line, color=colour, label=label, **look)
-        axes.plot(dets, of_data[n_axes], "k:", lw=2, label=f"truth, N = {batches.n_data:,}")
+        finite = f"truth, N = {batches.n_data:,}"  # lies on mss where there are many axes
+        axes.plot(dets, of_data[n_axes], "k:", lw=2, zorder=4, label=finite)
         axes.plot(dense, [truth(n_axes, det) for det in dense], "k", lw=2, label="truth, N = ∞")
         axes.set_yscale("symlog", linthresh=1.0)
         axes.set_yticks([-1, 0, 1, 10, 100], ["−1", "0", "1", "10", "100"])
@@ -122,7 +123,7 @@ def growth(
     for (n_axes, curve), mark, colour in zip(
         by_batch.items(), MARKS, COLOURS.values(), strict=False
     ):
-        _curve(panels[0], curve, mark, colour, f"{n_axes} axes")
+        _curve(panels[0], curve, mark, colour, f"D = {n_axes}")
     last = max(by_batch)
     for axes, curve, name in (
         (panels[1], by_width, "naive, $s$"),
@@ -132,11 +133,12 @@ def growth(
         axes.set(title=f"{last} axes", xlabel=name)
     sizes = by_batch[last].x
     of_batch = [printed(last, size) for size in sizes]
-    panels[0].plot(sizes, of_batch, "k--", lw=1.2, label=f"eq. 11, {last} axes")
+    panels[0].plot(sizes, of_batch, "k--", lw=1.2, label="eq. 11")
     level = printed(last, batches.size)
     panels[1].plot(by_width.x, [level] * len(by_width.x), "k--", lw=1.2, label="eq. 11")
     panels[0].set(title="by number of axes", xlabel="naive, batch $B$", ylabel="$TC(z)$, nats")
-    panels[0].legend(loc="upper left")
+    panels[0].set_ylim(top=1.6 * of_batch[-1])
+    panels[0].legend(loc="upper left", ncols=2, columnspacing=1)
     panels[1].legend()
     for axes in panels:
         axes.set_xscale("log")
@@ -249,14 +251,14 @@ def density_ratio(
         estimates: minibatch estimates (P,) at the same codes, by scheme.
     """
     figure, panels = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.1), sharex=True)
-    for mark, colour, of in zip(
-        MARKS, (COLOURS["purple"], COLOURS["green"]), trained, strict=False
-    ):
-        panels[0].plot(
-            truth, of.seen, mark + "--", color=colour, mfc="w", label=f"{of.label}, on these"
-        )
+    looks = zip(MARKS, ("vermilion", "purple"), trained, strict=False)
+    for mark, name, of in looks:
+        colour = COLOURS[name]
+        label = f"{of.label}, on these"
+        panels[0].plot(truth, of.seen, mark + "--", color=colour, mfc="w", label=label)
         panels[0].plot(truth, of.held_out, mark + "-", color=colour, label=f"{of.label}, held out")
-    panels[1].plot(truth, trained[-1].held_out, "s-", color=COLOURS["green"], label="critic")
+    last = trained[-1].held_out
+    panels[1].plot(truth, last, "s-", color=COLOURS["purple"], label="critic, held out")
     for scheme, values in estimates.items():
         label, colour, line = SCHEMES[scheme]
         panels[1].plot(truth, values, line, color=colour, label=label)
