@@ -48,10 +48,11 @@ def log_mixture(
 ) -> Tensor:
     """Log of the equally weighted mixture of N(mean_n, S_n noise S_n), S_n = diag(sd_n), at z.
 
-    Shapes: z (M, D), mean and logvar (N, D), noise (D, D), all float64 on one device;
-    returns (M,) there, in nats. The quadratic forms of a block of components at all points are one matrix product of the
-    components' coefficients with the monomials of z. Where standard deviations are so small that
-    this expansion cancels, the few terms that count are computed again, differences first.
+    Shapes: z (M, D), mean and logvar (N, D), noise (D, D), all float64 on one device; returns
+    (M,) there, in nats. The quadratic forms of a block of components at all points are one matrix
+    product of the components' coefficients with the monomials of z. Where standard deviations are
+    so small that this expansion cancels, the few terms that count are computed again, differences
+    first.
 
     **Error**: below 1e-9 nats.
     """
