@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from disentangled.data import palette
-from disentangled.data.palette import PaletteImages, flat_light
+from disentangled.data.images import averaged
+from disentangled.data.palette import PaletteImages, flat_light, pooled_light, whole_light
 
 COLOURS = torch.tensor([[0, 0, 0], [255, 0, 0], [0, 200, 100], [30, 60, 90]], dtype=torch.uint8)
 # two geometries of 1 x 2 px; regions: ground and thing
@@ -76,6 +77,38 @@ def test_flat_light_is_one_region_a_pixel() -> None:
     for bad in (torch.tensor([[[3]]]), torch.tensor([[[-1]]]), torch.zeros(1, 2, 2), regions[0]):
         with pytest.raises(ValueError, match="from 0 to 2"):
             flat_light(bad, 3)
+
+
+def test_whole_light_keeps_its_sums() -> None:
+    """Halves come to 255 and not to 256; a region by itself is rounded as any number is."""
+    halves = torch.tensor([127.5, 0.0, 127.5]).view(1, 3, 1, 1)
+    assert whole_light(halves).flatten().tolist() == [128, 0, 127]
+    alone = torch.tensor([[0.49, 0.5, 254.6, 255.0]]).view(1, 1, 1, 4)
+    assert whole_light(alone).flatten().tolist() == [0, 1, 255, 255]
+    shares = torch.rand(9, 5, 4, 4, generator=torch.Generator().manual_seed(0))
+    light = 255 * shares / shares.sum(1, keepdim=True)
+    whole = whole_light(light)
+    assert (whole.sum(1) == 255).all()
+    assert (whole - light).abs().max() < 1
+    assert (whole_light(whole.float()) == whole).all()
+
+
+def test_pooled_light_makes_pooled_images() -> None:
+    """By hand, and on noise, whose averages are compared with those of the images."""
+    light = torch.tensor([[[[255, 255], [0, 1]], [[0, 0], [255, 0]]]], dtype=torch.uint8)
+    assert pooled_light(light, 1).flatten().tolist() == [128, 64]  # 127.75, then 191.5 in all
+    assert torch.equal(pooled_light(light, 2), light)
+    generator = torch.Generator().manual_seed(0)
+    shares = torch.rand(6, 3, 8, 8, generator=generator)
+    noise = whole_light(255 * shares / shares.sum(1, keepdim=True))
+    paint = torch.randint(4, (6, 3), generator=generator)
+    large, small = (
+        PaletteImages(light, torch.arange(6), COLOURS, paint)[:]
+        for light in (noise, pooled_light(noise, 2))
+    )
+    difference = averaged(large, 2).int() - small.int()
+    assert difference.abs().max() <= 3
+    assert difference.float().abs().mean() < 1
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,14 @@ import pytest
 import torch
 
 from disentangled import data
-from disentangled.data import DATA_SETS, DataSet, FactorData, cars3d, smallnorb
+from disentangled.data import DATA_SETS, DataSet, FactorData, cars3d, shapes3d, smallnorb
 from disentangled.data.layout import Layout
-from disentangled.data.rendered import cars3d_twin, dsprites_rerender, smallnorb_twin
+from disentangled.data.rendered import (
+    cars3d_twin,
+    dsprites_rerender,
+    shapes3d_twin,
+    smallnorb_twin,
+)
 
 PLACES = [
     (name, place)
@@ -92,7 +97,7 @@ def test_unknown_names_are_errors(name: str) -> None:
             function(name)
 
 
-NUISANCES = ("shape",)
+NUISANCES = {"dsprites": ("shape",)}
 UNORDERED = ("shape", "category", "object")
 """What the published scores left out, by name, before data said it themselves."""
 
@@ -109,15 +114,15 @@ def test_data_say_what_scores_leave_out(name: str, monkeypatch: pytest.MonkeyPat
         return images_alone(737_280 if packed else 46_080, 1, 1, 1)
 
     monkeypatch.setattr(dsprites_rerender, "gather", gathered)
-    for module in (cars3d_twin, smallnorb_twin):
+    for module in (cars3d_twin, shapes3d_twin, smallnorb_twin):
         monkeypatch.setattr(module, "kept", lambda name, shape, *_: images_alone(*shape))
     loaded = data.load(name)
-    assert loaded.nuisances == tuple(n for n in loaded.factor_names if n in NUISANCES)
+    assert loaded.nuisances == NUISANCES.get(name.partition("_")[0], ())
     assert loaded.unordered == tuple(n for n in loaded.factor_names if n in UNORDERED)
     assert len(loaded.unordered) == 1
 
 
-@pytest.mark.parametrize("layout", [smallnorb.LAYOUT, cars3d.LAYOUT])
+@pytest.mark.parametrize("layout", [smallnorb.LAYOUT, cars3d.LAYOUT, shapes3d.LAYOUT])
 def test_layouts_of_the_real_sets_say_it_too(layout: Layout) -> None:
     loaded = layout.data("real", images_alone(layout.n_images, 1, 1, 1), "real")
     assert loaded.nuisances == ()

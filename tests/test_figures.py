@@ -51,13 +51,15 @@ def test_a_run_and_step_is_a_line_with_its_weight(runs):
 
 def test_quantities_by_code_and_factors_have_names_of_their_own():
     rows = rows_of("vae", {}, 0, {"elbo": -1.0})
-    rows += [rows[0] | {"quantity": "gaussian_tc", "code": "mean", "value": 1.0}]
-    rows += [rows[0] | {"quantity": "gaussian_tc", "code": "sample", "value": 2.0}]
+    for quantity in tables.OF_BOTH_CODES:
+        rows += [rows[0] | {"quantity": quantity, "code": "mean", "value": 1.0}]
+        rows += [rows[0] | {"quantity": quantity, "code": "sample", "value": 2.0}]
     rows += [rows[0] | {"quantity": "mig", "factors": "shape scale", "value": 3.0}]
     rows += [rows[0] | {"quantity": "mig", "factors": "scale", "value": 4.0}]
     line = tables.per_run(pd.DataFrame(rows)).iloc[0]
-    names = ["gaussian_tc_mean", "gaussian_tc_sample", "mig_with_shape", "mig"]
-    assert list(line[names]) == [1.0, 2.0, 3.0, 4.0]
+    for quantity in ("gaussian_tc", "neighbour_tc", "tree_tc", "disintegration"):
+        assert list(line[[f"{quantity}_mean", f"{quantity}_sample"]]) == [1.0, 2.0]
+    assert list(line[["mig_with_shape", "mig"]]) == [3.0, 4.0]
 
 
 def test_a_run_says_how_its_noise_is_correlated():
@@ -131,7 +133,7 @@ def test_the_weight_is_the_one_that_the_recipe_sweeps(monkeypatch):
 def test_a_row_without_its_weight_and_an_unknown_objective_are_refused():
     with pytest.raises(ValueError, match="factor_vae sweeps 'gamma', and a row has the weights"):
         tables.per_run(pd.DataFrame(rows_of("factor_vae", {"beta": 4.0}, 0, {"elbo": -1.0})))
-    with pytest.raises(ValueError, match="unknown objective 'nae'; choose one of beta_tcvae"):
+    with pytest.raises(ValueError, match="unknown objective 'nae'; choose one of annealed_vae"):
         tables.per_run(pd.DataFrame(rows_of("nae", {}, 0, {"elbo": -1.0})))
 
 

@@ -17,6 +17,14 @@ PRINTED = [
     ("dlib_conv", 1, 309_204, 381_313),
     ("dlib_conv", 3, 310_228, 382_339),
     ("burgess_conv", 1, 252_052, 249_953),
+    # no public code: layer by layer from the table, its last encoder layer with 20 outputs
+    (
+        "cheng_conv",
+        1,
+        544 + 32_832 + 2 * 65_600 + 524_800 + 10_260,
+        5_632 + 524_352 + 65_600 + 32_800 + 16_416 + 513,
+    ),
+    ("cheng_conv", 3, 700_660, 646_339),
 ]
 
 
@@ -51,3 +59,21 @@ def test_dlib_starts_with_zero_biases_and_glorot_weights():
 def test_a_side_that_cannot_be_halved_is_an_error():
     with pytest.raises(ValueError, match="multiple of 16"):
         NETS["dlib_conv"].encoder((1, 40, 40), 10)
+
+
+def test_the_net_of_paper_d_has_the_maps_of_its_table():
+    """Sides 32, 16, 8, 4, 1 down and 1, 4, 8, 16, 32, 64 up, and logits of either sign."""
+    torch.manual_seed(0)
+    encoder = NETS["cheng_conv"].encoder((3, 64, 64), 10)
+    decoder = NETS["cheng_conv"].decoder((3, 64, 64), 10)
+    maps = []
+    for layer in [*encoder.trunk, *decoder]:
+        layer.register_forward_hook(lambda _, __, out: maps.append(tuple(out.shape[1:])))
+    mean, _ = encoder(torch.rand(2, 3, 64, 64))
+    logits = decoder(mean).detach()
+    kept = [shape for i, shape in enumerate(maps) if len(shape) == 3 and shape != maps[i - 1]]
+    assert kept == [
+        *((32, 32, 32), (64, 16, 16), (64, 8, 8), (64, 4, 4), (512, 1, 1)),
+        *((512, 1, 1), (64, 4, 4), (64, 8, 8), (32, 16, 16), (32, 32, 32), (3, 64, 64)),
+    ]
+    assert float(logits.min()) < 0 < float(logits.max())

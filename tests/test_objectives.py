@@ -9,6 +9,7 @@ import torch
 from disentangled import gaussian, nets, objectives
 from disentangled.objectives import OBJECTIVES, Source
 from disentangled.objectives.games import encode
+from disentangled.objectives.inputs import drawn_from, read_from
 from disentangled.types import Code
 
 N_DATA = 1000
@@ -54,12 +55,26 @@ def test_vae_is_distortion_plus_the_closed_form_kl(batch):
 R = gaussian.equicorrelated(3, 0.6)
 
 
-@pytest.mark.parametrize("name", ["vae", "beta_vae", "factor_vae", "beta_tcvae_dlib"])
+CRITIC_LOGITS = torch.randn(16, 2, generator=torch.Generator().manual_seed(3)).double()
+FACTORS = torch.arange(16.0, dtype=torch.float64)[:, None]
+MORE = {
+    "factor_vae": [CRITIC_LOGITS],
+    "rtc_vae": [CRITIC_LOGITS],
+    "rtc_vae_supervised": [CRITIC_LOGITS, FACTORS],
+}
+SETTINGS = {"annealed_vae": {"n_data": N_DATA, "step": torch.tensor(0)}} | {
+    name: {} for name in MORE
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["vae", "beta_vae", "beta_tcvae_dlib", "dip_vae_i", "dip_vae_ii", "annealed_vae", *MORE],
+)
 def test_the_closed_form_kl_under_correlated_noise(name, batch):
     """KL of N(mean, S R S) to the prior, image by image, by the general formula."""
     x, logits, code = batch
-    more = [torch.randn(16, 2, dtype=torch.float64)] if name == "factor_vae" else []
-    settings = {} if name == "factor_vae" else {"n_data": N_DATA}
+    more, settings = MORE.get(name, []), SETTINGS.get(name, {"n_data": N_DATA})
     loss = getattr(objectives, name)(x, logits, code, *more, **settings, noise_covariance=R)
     each = [
         gaussian.kl(mean, sd[:, None] * R * sd, torch.zeros(3), torch.eye(3))
@@ -203,6 +218,11 @@ def test_the_weights_that_experiments_vary():
         "beta_tcvae_dlib": "beta",
         "factor_vae": "gamma",
         "factor_vae_dlib": "gamma",
+        "dip_vae_i": "lambda_od",
+        "dip_vae_ii": "lambda_od",
+        "rtc_vae": "gamma",
+        "rtc_vae_supervised": "supervision",
+        "annealed_vae": "capacity",
     }
     assert {name: OBJECTIVES[name].swept for name in swept} == swept
     assert all(r.swept in r.weights for r in OBJECTIVES.values() if r.swept)
@@ -219,10 +239,8 @@ def test_a_players_loss_reaches_the_nets_it_moves_and_what_it_hears_is_detached(
     }
     data, generator = tiny.images(), torch.Generator().manual_seed(0)
     source = Source(data, steps=1, first=0, batch=8, n_axes=2, root=None)
-    draw = {
-        name: given.read(data, given.draw(source, generator)[0])
-        for name, given in recipe.inputs.items()
-    }
+    drawn = drawn_from(recipe.inputs, source, generator)
+    draw = read_from(recipe.inputs, data, {name: values[0] for name, values in drawn.items()})
     heard = {}
     for player in recipe.players():
         loss, said = player.loss(built, draw, heard, n_data=100, **recipe.weights)

@@ -132,7 +132,7 @@ def test_weights_that_are_not_given_are_the_recipes():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"objective": "gan"}, r"unknown objective 'gan'; choose one of beta_tcvae, .*, vae"),
+        ({"objective": "gan"}, r"unknown objective 'gan'; choose one of annealed_vae, .*, vae"),
         ({"net": "resnet"}, r"unknown net 'resnet'; choose one of burgess_conv, .*mlp_64"),
         ({"objective": "factor_vae", "critic": "x"}, r"unknown critic 'x'; .*kim_mnih_critic"),
         ({"net": ""}, r"vae needs a net for its encoder; give nets={'encoder': ...}, one of bur"),

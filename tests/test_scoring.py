@@ -3,16 +3,18 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny
 import torch
 from torch import nn
 
 from disentangled import data as datasets
-from disentangled import metrics, scoring
+from disentangled import gaussian, metrics, scoring, tables
 from disentangled.data import FactorData
 from disentangled.scoring.elsewhere import elsewhere
 from disentangled.scoring.pictures import RECONSTRUCTED, TRAVERSAL
+from disentangled.scoring.tc_mean_sample import telling
 from disentangled.training import Fitted
 
 SD = 0.01
@@ -192,6 +194,93 @@ def test_further_scores_of_the_identity():
     assert found["beta_vae_score"] == 1
     assert found["factor_vae_score"] == 1
     assert found["gaussian_tc"] == pytest.approx(0, abs=1e-3)
+
+
+def gaussian_code(n=20_000):
+    """Two axes of correlation 0.9, one that follows the first at a thousandth, and their noise.
+
+    The third tells nothing and has the noise that RTC-VAE gives it at η = 10, of variance 1/21.
+    """
+    g = torch.Generator().manual_seed(0)
+    first, second, *noise = torch.randn(5, n, generator=g, dtype=torch.float64)
+    second = 0.9 * first + math.sqrt(1 - 0.81) * second
+    mean = torch.stack([first, second, first / 1000], 1)
+    sd = torch.tensor([0.5, 0.5, math.sqrt(1 / 21)], dtype=torch.float64)
+    z = mean + sd * torch.stack(noise, 1)
+    return scoring.Encoded(mean, 2 * sd.log().expand(n, -1), z)
+
+
+def test_total_correlation_of_means_and_samples():
+    """Closed forms of Gaussians: -log(1 - ρ²) / 2 of means, ρ = 0.9 / 1.25 of samples."""
+    pictures = torch.zeros(20_000, 1, 1, 1, dtype=torch.uint8)
+    nameless = FactorData("nameless", pictures, torch.zeros(20_000, 0, dtype=torch.int64), (), (),
+                          source="made up")  # fmt: skip
+    names = ["gaussian_tc", "tc_mean_sample"]
+    numbers = numbers_of(names, model(1.0, 0.0), nameless, gaussian_code())
+    found = {(n["quantity"], n["code"]): n["value"] for n in numbers}
+    of_means, of_samples = (-0.5 * math.log(1 - rho**2) for rho in (0.9, 0.9 / 1.25))
+    assert found["gaussian_tc", "mean"] == math.inf
+    assert found["gaussian_tc", "sample"] == pytest.approx(of_samples, abs=0.01)
+    assert found["gaussian_tc_active", "mean"] == pytest.approx(of_means, abs=0.025)
+    for quantity in ("neighbour_tc", "tree_tc"):
+        assert found[quantity, "sample"] == pytest.approx(of_samples, abs=0.05)
+        assert found[f"{quantity}_active", "mean"] == pytest.approx(of_means, abs=0.05)
+        assert (
+            of_means + 4 < found[quantity, "mean"] < math.inf
+        )  # an axis twice: finite, and large
+    assert {n["code"] for n in numbers} == {"mean", "sample"}
+    assert all(n["estimator"] and n["unit"] == "nats" for n in numbers)
+
+
+def test_an_axis_that_tells_nothing_costs_a_nat_of_kl_under_paper_ds_penalty():
+    """So that activity by KL, as `mig_active` has it, would keep it: here it is left out."""
+    code = gaussian_code()
+    kl = gaussian.kl_standard(code.mean, code.logvar).mean(0)
+    assert float(kl[2]) == pytest.approx(0.5 * (1 / 21 - 1 + math.log(21)), abs=1e-5)
+    assert (telling(code) != 0).any(0).tolist() == [True, True, False]
+
+
+def test_sap_by_both_scales():
+    numbers = numbers_of(["sap"], model(1.0, 2 * math.log(SD)))
+    found = {(n["quantity"], n["factors"]): n["value"] for n in numbers}
+    assert set(found) == {("sap_r2", "row column"), ("sap_classifier", "shape row column")}
+    assert found["sap_r2", "row column"] == pytest.approx(1, abs=1e-9)
+    # of four values in order a linear machine tells the outer two, on rows that it has not seen
+    assert found["sap_classifier", "shape row column"] < 0.6
+    names = FactorData("names", DATA.images, FACTORS, DATA.factor_names, (4, 4, 4), source="own",
+                       unordered=DATA.factor_names)  # fmt: skip
+    only = numbers_of(["sap"], model(1.0, 2 * math.log(SD)), names)
+    assert [n["quantity"] for n in only] == ["sap_classifier"]
+
+
+def test_disintegration_counts_the_axes_of_a_factor():
+    """Row on axes 0 and 1, column on axis 2; shape, a nuisance, is not asked for."""
+    values = FACTORS.float()
+    mean = torch.stack([values[:, 1], -values[:, 1], values[:, 2]], 1)
+    code = scoring.Encoded(mean, torch.full_like(mean, -9.0), mean)
+    numbers = numbers_of(["disintegration"], model(1.0, 0.0), code=code)
+    found = {(n["quantity"], n["code"], n["factors"]): n["value"] for n in numbers}
+    for kind in ("mean", "sample"):
+        assert found["disintegration", kind, "row column"] == pytest.approx(1.5)
+        assert found["axes_of_factor", kind, "row"] == pytest.approx(2)
+        assert found["axes_of_factor", kind, "column"] == pytest.approx(1)
+    assert {n["unit"] for n in numbers} == {"axes"}
+
+
+def test_the_numbers_of_paper_d_have_columns_of_their_own():
+    """Every number of a run and step goes into one column, without a pick."""
+    common = {"objective": "vae", "weights": "{}", "encoder": "mlp_64", "noise": "independent",
+              "dataset": "pixels", "source": "made up", "seed": 0, "run_id": "r",
+              "profile": "smoke"}  # fmt: skip
+    names = ["elbo", "mig_exact", "mig", "gaussian_tc", "tc_mean_sample", "sap", "disintegration"]
+    rows = pd.DataFrame([common | n for n in numbers_of(names, model(1.0, 2 * math.log(SD)))])
+    (line,) = tables.per_run(rows).to_dict("records")
+    assert line["sap_r2"] == pytest.approx(1)
+    assert line["disintegration_mean"] == line["disintegration_sample"] == pytest.approx(1)
+    assert line["gaussian_tc_active"] == pytest.approx(line["gaussian_tc_mean"])
+    assert line["neighbour_tc_active"] == line["neighbour_tc_mean"]
+    assert line["tree_tc_active"] == line["tree_tc_mean"]
+    assert "axes_of_factor" not in line
 
 
 def test_numbers_name_their_estimator_code_and_factors():

@@ -65,8 +65,8 @@ def kl_standard(mean: Tensor, logvar: Tensor) -> Tensor:
 class Noise(NamedTuple):
     """A noise of correlated axes with what losses need of it, computed once.
 
-    covariance (D, D) in float64 on the CPU; whiten (D, D), the inverse of its Cholesky factor, and
-    log_variance (D,), in float64 on the device; half_log_det and total_corr in nats.
+    covariance (D, D); whiten (D, D), the inverse of its Cholesky factor; log_variance (D,): in
+    float64 on the device. half_log_det and total_corr in nats.
     """
 
     covariance: Tensor
@@ -94,7 +94,11 @@ def prepared(noise_covariance: Any, device: torch.device | str = "cpu", *, n_axe
     whiten = torch.linalg.solve_triangular(torch.linalg.cholesky(noise), identity, upper=False)
     log_variance = noise.diagonal().log()
     return Noise(
-        noise, whiten.to(device), log_variance.to(device), half_log_det, total_correlation(noise)
+        noise.to(device),
+        whiten.to(device),
+        log_variance.to(device),
+        half_log_det,
+        total_correlation(noise),
     )
 
 

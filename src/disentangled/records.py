@@ -63,13 +63,7 @@ class Record:
         The largest profile of which no run is missing leads; those that lack runs come last, and
         without a verdict.
         """
-        whole = {profile: {**self.facts, "verdict": self.verdict}}
-        part = {}
-        for name, facts in self.facts.get("larger", {}).items():
-            if facts["whole"]:
-                whole = {name: facts} | whole
-            else:
-                part[name] = facts
+        whole, part = self._by_profile(profile)
         if len(whole) + len(part) == 1:
             return self.verdict, f"profile {profile}, {self.evidence}" if self.evidence else ""
         lines = [
@@ -79,19 +73,39 @@ class Record:
         lines += [f"profile {n}, runs are missing: {_of_rows(facts)}" for n, facts in part.items()]
         return next(iter(whole.values()))["verdict"], "; ".join(lines)
 
+    def leading(self, profile: str) -> tuple[str, dict[str, Any]]:
+        """The profile whose rows decide a claim, and its facts with their verdict: the largest
+        one of which no run is missing, or the page's own, which is given."""
+        whole, _ = self._by_profile(profile)
+        return next(iter(whole.items()))
+
+    def _by_profile(self, profile: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The facts by profile, the largest first: of those that are whole, the page's own last,
+        and of those that lack runs."""
+        whole = {profile: {**self.facts, "verdict": self.verdict}}
+        part = {}
+        for name, facts in self.facts.get("larger", {}).items():
+            if facts["whole"]:
+                whole = {name: facts} | whole
+            else:
+                part[name] = facts
+        return whole, part
+
     def _repr_html_(self) -> str:
         said = badges.of_check(self.facts) if self.facts["how"] == "check" else self.evidence
         return badges.badge(self.id, self.verdict, VERDICTS.get(self.verdict, self.verdict), said)
 
     @property
     def sentence(self) -> str:
-        """The answer to an empirical claim in one plain sentence, for a page's first screen."""
-        if self.verdict == "not run":
+        """The answer to an empirical claim in one plain sentence, for a page's first screen, from
+        the rows of the profile that leads."""
+        profile, facts = self.leading("")
+        verdict = facts["verdict"]
+        if verdict == "not run":
             return "Not run: the rows that would answer this are not there."
-        facts = self.facts
         unit = "" if facts["unit"] in ("score", "correlation") else " nats"
         effect = _minus(f"{facts['effect']:.2g}{unit}")
-        if self.verdict == "described":
+        if verdict == "described":
             return f"Described, not tested: {facts['quantity']}, is {effect}."
         low, high = (_minus(f"{float(facts[bound]):.2g}") for bound in ("low", "high"))
         found = (
@@ -112,11 +126,12 @@ class Record:
             ): f"This is shown to be less than {matters}, in either direction.",
             ("same", "not reproduced"): "This is shown to differ from 0.",
         }.get(
-            (facts["asks"], self.verdict),
+            (facts["asks"], verdict),
             f"Both 0 and {matters}, remain possible; about {facts.get('n_needed', 'more')} seeds "
             "would settle it.",
         )
-        return f"{self.verdict.capitalize()}: {found}. {told}"
+        where = f" in the profile {profile}" if profile else ""
+        return f"{verdict.capitalize()}{where}: {found}. {told}"
 
     def __repr__(self) -> str:
         return f"{self.id} {VERDICTS.get(self.verdict, self.verdict)}\n{self.evidence}"

@@ -26,7 +26,7 @@ from disentangled.nets.bound import bind
 from disentangled.nets.trainable import check_trainable
 from disentangled.objectives import OBJECTIVES, Draw, Player
 from disentangled.objectives.games import as_promised, check_moves, check_slopes, check_values
-from disentangled.objectives.inputs import as_read
+from disentangled.objectives.inputs import as_read, read_from
 from disentangled.runs import CHUNK, Run
 from disentangled.streams import Stream, derived
 
@@ -160,11 +160,8 @@ class Stack:
             yield self._read({name: tensor[t] for name, tensor in drawn.items()})
 
     def _read(self, drawn: Mapping[str, Tensor]) -> Draw:
-        inputs = self.recipe.inputs
-        return {
-            name: as_read(name, inputs[name].read(self.data, drawn[name]), len(self.seeds))
-            for name in inputs
-        }
+        read = read_from(self.recipe.inputs, self.data, drawn)
+        return {name: as_read(name, value, len(self.seeds)) for name, value in read.items()}
 
     def play(self, draw: Draw) -> dict[str, Tensor]:
         """One step of every player of the phase; returns the terms of their losses, each (S,)."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from disentangled.data import FactorData
 from disentangled.objectives import OBJECTIVES, Source
-from disentangled.objectives.inputs import as_drawn_for
+from disentangled.objectives.inputs import drawn_from
 from disentangled.runs import CHUNK, Run
 
 
@@ -25,10 +25,7 @@ class Stream:
         """What the recipe's inputs draw for `CHUNK` steps, each (CHUNK, ...), drawn in the order
         of their declaration; `first` steps were taken before."""
         source = Source(self.data, CHUNK, first, self.run.batch, self.run.n_axes, self.root)
-        return {
-            name: as_drawn_for(name, given, source, self.generator)
-            for name, given in self.recipe.inputs.items()
-        }
+        return drawn_from(self.recipe.inputs, source, self.generator)
 
 
 def derived(seed: int, purpose: str) -> int:

@@ -21,6 +21,9 @@ INTERVAL = 0.90
 LEFT_OUT = ("mapped_mig",)
 """Quantities that need a pick: their estimator names the map that a code went through."""
 
+OF_BOTH_CODES = ("gaussian_tc", "neighbour_tc", "tree_tc", "disintegration")
+"""Quantities of means and of samples, whose columns carry the code."""
+
 AT_ONE = {"beta": "vae"}
 """The objective that a swept weight of this name leaves at 1, whichever objective it is of."""
 
@@ -41,8 +44,9 @@ def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
 
     weight is that of the objective's recipe that experiments vary (`Recipe.swept`), 1 where there
     is none; sigma the correlation of its noise; `last` marks its last step. Without a pick a
-    column has its quantity's name, but gaussian_tc_mean, gaussian_tc_sample, mig_with_shape;
-    quantities that come factor by factor and those of `LEFT_OUT` are left out.
+    column has its quantity's name, but mig_with_shape and, for example, gaussian_tc_mean and
+    gaussian_tc_sample (see `OF_BOTH_CODES`); quantities that come factor by factor and those of
+    `LEFT_OUT` are left out.
 
     Args:
         pick: columns by name, each a quantity, or (quantity, estimator, code, factors) from the
@@ -60,8 +64,8 @@ def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
         weight=[weights[pair] for pair in pairs],
         sigma=rows["noise"].map(correlation_of),
         column=[
-            f"gaussian_tc_{code}"
-            if quantity == "gaussian_tc"
+            f"{quantity}_{code}"
+            if quantity in OF_BOTH_CODES
             else f"{quantity}_with_shape"
             if quantity in ("mig", "mig_active") and "shape" in factors.split()
             else quantity

@@ -76,6 +76,18 @@ DATA_SETS: dict[str, DataSet] = {
     ),
     "cars3d_twin": DataSet("rendered.cars3d_twin:load_full", "Cars3D twin, 183 cars of our own"),
     "cars3d_twin_grid": DataSet("rendered.cars3d_twin:load_grid", "960 images of the Cars3D twin"),
+    "shapes3d": DataSet(
+        "shapes3d:load",
+        "real Shapes3D, 480,000 images of solids in a room",
+        "shapes3d:find_file",
+        "make data NAME=shapes3d",
+    ),
+    "shapes3d_twin": DataSet(
+        "rendered.shapes3d_twin:load_full", "Shapes3D twin, all 480,000 combinations"
+    ),
+    "shapes3d_twin_grid": DataSet(
+        "rendered.shapes3d_twin:load_grid", "16,000 images of the Shapes3D twin"
+    ),
 }
 
 
@@ -86,15 +98,17 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
         name: a key of `DATA_SETS`.
         root: folder of the data files; without it DISENTANGLED_DATA, then data/ in the checkout.
         size: side of the images in px, one of `DataSet.sizes`: a divisor of 64, where the entry
-            does not say otherwise. None means the last, 64. Binary images are average-pooled to
-            grey, real photographs resized by a Lanczos filter, twins rendered at that size.
+            does not say otherwise. None means the last, 64. Binary images, Shapes3D and its twin
+            are averaged over blocks, real photographs are resized by a Lanczos filter, the other
+            twins are rendered at that size.
 
     Returns:
         Images uint8 0..255 (N, C, H, W), factors (N, K) without what varies unlabelled, their
         names and sizes, and `source`: "real", "re-render" or "twin". `name` is that of the file
         found: "dsprites" is all 737,280 images, "dsprites_grid" and "dsprites_subset" are parts.
         A twin is rendered when it is first loaded, which takes minutes, and kept beside the data
-        files; the `_grid` of a twin takes seconds.
+        files; the `_grid` of a twin takes seconds, and so does the whole Shapes3D twin. The real
+        Shapes3D is rearranged when it is first loaded, and stays on disk.
 
     Raises:
         ValueError: an unknown name or size, or a file that is not what it should be.

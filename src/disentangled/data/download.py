@@ -12,7 +12,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from disentangled.data import cars3d, smallnorb
+from disentangled.data import cars3d, shapes3d, smallnorb
 
 
 class RemoteFile(NamedTuple):
@@ -68,6 +68,15 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
             name=cars3d.ARCHIVE,
             url=f"http://www.scottreed.info/files/{cars3d.ARCHIVE}",
             checksum="md5:4e866a7919c1beedf53964e6f7a23686",
+        ),
+    ),
+    # size and sha256 as TensorFlow Datasets records them
+    "shapes3d": (
+        RemoteFile(
+            name=shapes3d.FILE,
+            url=f"https://storage.googleapis.com/3d-shapes/{shapes3d.FILE}",
+            checksum="sha256:0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
+            n_bytes=267_573_662,
         ),
     ),
 }

@@ -6,10 +6,12 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+from filelock import FileLock
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -53,6 +55,25 @@ def find(
         f"expected {' or '.join(names)} in one of {', '.join(map(str, folders))}, "
         f"found none. {mend}"
     )
+
+
+def claim(paths: list[Path]) -> tuple[Path | None, AbstractContextManager[object]]:
+    """The first of these files that can be written, and the lock that guards it until it ends.
+
+    The lock is one of the operating system, which a killed process cannot leave behind.
+    """
+    for path in paths:
+        try:
+            there = next(folder for folder in path.parents if folder.exists())
+            if not there.stat().st_mode & 0o222:  # root could write, and should not
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path.with_name(f".{path.stem}.lock"))
+            lock.acquire()
+        except OSError:
+            continue
+        return path, lock
+    return None, nullcontext()
 
 
 def bad_file(path: Path, expected: str, came: str, mend: str) -> ValueError:

@@ -197,12 +197,25 @@ def pool(images: Tensor, size: int) -> Tensor:
     Returns:
         uint8 (N, C, size, size).
     """
+    return averaged((images != 0).to(torch.uint8) * 255, size)
+
+
+def averaged(images: Tensor, size: int) -> Tensor:
+    """Images averaged over square blocks, halves rounded up.
+
+    Args:
+        images: uint8 (N, C, side, side).
+        size: the new side, the old one over a power of two.
+
+    Returns:
+        uint8 (N, C, size, size).
+    """
     block = images.shape[-1] // size
     if block == 1:
-        return (images != 0).to(torch.uint8) * 255
-    # exact in float32: the mean of a block is a count over a power of two
-    mean = torch.nn.functional.avg_pool2d((images != 0).to(torch.float32), block)
-    return (255 * mean + 0.5).to(torch.uint8)
+        return images
+    # exact in float32: the mean of a block is a whole number over a power of two
+    mean = torch.nn.functional.avg_pool2d(images.to(torch.float32), block)
+    return (mean + 0.5).to(torch.uint8)
 
 
 def resized(images: NDArray[Any], size: int) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from disentangled.data.images import image_index, only_images
 
@@ -143,3 +144,37 @@ def flat_light(regions: Tensor, n_regions: int) -> Tensor:
         )
     number = torch.arange(n_regions, device=regions.device)[:, None, None]
     return (regions[:, None] == number).to(torch.uint8) * 255
+
+
+def whole_light(light: Tensor) -> Tensor:
+    """Light in whole numbers, such that its sums over regions are the rounded sums.
+
+        whole(r) = round(Σ_{s ≤ r} light(s)) - round(Σ_{s < r} light(s))
+
+    Rounded one by one, two halves of 255 would come to 256.
+
+    Args:
+        light: (G, R, H, W), from 0; over regions a pixel sums to 255 at most.
+
+    Returns:
+        uint8 (G, R, H, W), each less than 1 from the light; halves of sums are rounded up.
+    """
+    sums = light.cumsum(1).add(0.5).floor()
+    return sums.diff(dim=1, prepend=torch.zeros_like(sums[:, :1])).to(torch.uint8)
+
+
+def pooled_light(light: Tensor, size: int) -> Tensor:
+    """Light averaged over square blocks, as if seen at a lower resolution.
+
+    Images put together from it differ from the averages of those put together at full size by
+    rounding alone: by (k + 3) / 2 greys at most where k regions share a pixel.
+
+    Args:
+        light: uint8 (G, R, side, side).
+        size: the new side, the old one over a power of two.
+
+    Returns:
+        uint8 (G, R, size, size).
+    """
+    # exact in float32: sums of whole numbers over a power of two
+    return whole_light(avg_pool2d(light.to(torch.float32), light.shape[-1] // size))

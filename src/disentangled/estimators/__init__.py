@@ -9,15 +9,21 @@ from disentangled.estimators.minibatch import (
     log_aggregate_posterior,
     log_batch_weights,
 )
+from disentangled.estimators.neighbours import Tree, neighbour_total_corr, tree_total_corr
+from disentangled.estimators.total_corr_bound import total_corr_bound
 
 __all__ = [
     "SCHEMES",
     "KLTerms",
     "Scheme",
+    "Tree",
     "density_ratio_total_corr",
     "kl_terms",
     "kl_terms_sampled",
     "log_aggregate_posterior",
     "log_aggregate_posterior_dataset",
     "log_batch_weights",
+    "neighbour_total_corr",
+    "total_corr_bound",
+    "tree_total_corr",
 ]

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from disentangled.metrics.beta_vae_score import beta_vae_score
+from disentangled.metrics.disintegration import disintegration
 from disentangled.metrics.factor_vae_score import factor_vae_score
 from disentangled.metrics.linear_r2 import linear_r2
 from disentangled.metrics.mig import mig
 from disentangled.metrics.mig_exact import mig_exact
 from disentangled.metrics.neighbour_r2 import neighbour_r2
 from disentangled.metrics.sap import sap
-from disentangled.metrics.total_correlation import gaussian_tc
+from disentangled.metrics.total_correlation import gaussian_tc, neighbour_tc, tree_tc
 from disentangled.types import Score
 
 METRICS: dict[str, Callable[..., Score]] = {
@@ -21,16 +22,22 @@ METRICS: dict[str, Callable[..., Score]] = {
     "gaussian_tc": gaussian_tc,
     "neighbour_r2": neighbour_r2,
     "linear_r2": linear_r2,
+    "neighbour_tc": neighbour_tc,
+    "tree_tc": tree_tc,
+    "disintegration": disintegration,
 }
 
 __all__ = [
     "METRICS",
     "beta_vae_score",
+    "disintegration",
     "factor_vae_score",
     "gaussian_tc",
     "linear_r2",
     "mig",
     "mig_exact",
     "neighbour_r2",
+    "neighbour_tc",
     "sap",
+    "tree_tc",
 ]

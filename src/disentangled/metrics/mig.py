@@ -40,14 +40,31 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
         raise ValueError(f"n_bins must be at least 2, got {n_bins}")
     code = inputs.codes(codes)
     labels, counts = known = inputs.factors(factors, len(code))
-    n, n_axes = code.shape
+    information = binned_information(cells(code, n_bins), labels, counts, n_bins=n_bins)
+    entropy = known.entropies()
+    gap = gaps(information) / entropy
+    return Score(
+        float(gap.mean()),
+        {"mutual_information": information, "gap": gap, "factor_entropy": entropy},
+    )
 
+
+def cells(code: inputs.Floats, n_bins: int) -> inputs.Labels:
+    """The bin of every code on every axis, numbered through: that of axis j is n_bins j + bin."""
+    n_axes = code.shape[1]
     edges = np.linspace(code.min(0), code.max(0), n_bins + 1)[:-1]  # (bins, D)
-    cell = np.empty((n, n_axes), np.int64)
+    cell = np.empty(code.shape, np.int64)
     for axis in range(n_axes):
         binned = np.searchsorted(edges[:, axis], code[:, axis], side="right") - 1
         cell[:, axis] = n_bins * axis + binned
+    return cell
 
+
+def binned_information(
+    cell: inputs.Labels, labels: inputs.Labels, counts: list[inputs.Labels], *, n_bins: int
+) -> inputs.Floats:
+    """Plug-in information (K, D) in nats of factors (N, K) and of codes in `cells` (N, D)."""
+    n, n_axes = cell.shape
     information = np.empty((len(counts), n_axes))
     for k, count in enumerate(counts):
         index = cell + n_bins * n_axes * labels[:, k, None]
@@ -56,12 +73,7 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
         independent = p.sum(2, keepdims=True) * p.sum(0, keepdims=True)
         ratio = np.divide(p, independent, out=np.ones_like(p), where=p > 0)
         information[k] = (p * np.log(ratio)).sum((0, 2))
-    entropy = known.entropies()
-    gap = gaps(information) / entropy
-    return Score(
-        float(gap.mean()),
-        {"mutual_information": information, "gap": gap, "factor_entropy": entropy},
-    )
+    return information
 
 
 def gaps(scores: inputs.Floats) -> inputs.Floats:

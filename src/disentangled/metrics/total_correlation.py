@@ -1,12 +1,13 @@
-"""Total correlation of codes as if they were Gaussian: of the means, or of samples."""
+"""Total correlation of codes, means or samples: of a Gaussian fitted to them, and of no law."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import torch
 
-from disentangled import gaussian
+from disentangled import estimators, gaussian
 from disentangled.metrics import inputs
 from disentangled.types import Score
 
@@ -35,3 +36,41 @@ def gaussian_tc(codes: Any) -> Score:
     correlation = centred.T @ centred
     np.fill_diagonal(correlation, 1.0)
     return Score(gaussian.total_correlation_of_samples(code), {"correlation": correlation})
+
+
+def neighbour_tc(codes: Any) -> Score:
+    """Total correlation of the codes by nearest neighbours in all axes at once, in nats.
+
+    Args:
+        codes: (N, D), N above 4: the means, or one sample an image.
+
+    Returns: Score, finite and near 0 where the axes are independent; it may be slightly below. No
+    parts. Estimate and **Error**: `estimators.neighbour_total_corr`.
+
+    Raises: ValueError on NaN or on another shape.
+
+    Source: Kraskov, Stögbauer & Grassberger 2004.
+    """
+    return Score(estimators.neighbour_total_corr(inputs.codes(codes)), {})
+
+
+def tree_tc(codes: Any, *, generator: torch.Generator | None = None) -> Score:
+    """What pairs of axes along the best tree share, in nats: a lower bound of total correlation.
+
+    It sees axes that are uncorrelated and depend on each other, two of ten included, and nothing
+    that only three axes together show.
+
+    Args:
+        codes: (N, D), N above 9: the means, or one sample an image.
+        generator: splits the codes in halves, on the CPU; by default one of seed 0.
+
+    Returns: Score; parts: pairs (P, 2), mutual_information (P,) in nats. Estimate and **Error**:
+    `estimators.tree_total_corr`.
+
+    Raises: ValueError on NaN or on another shape.
+
+    Source: Chow & Liu 1968; Kraskov, Stögbauer & Grassberger 2004.
+    """
+    tree = estimators.tree_total_corr(inputs.codes(codes), generator=generator)
+    parts = {"pairs": tree.pairs, "mutual_information": tree.mutual_information}
+    return Score(tree.total_corr, parts)

@@ -37,6 +37,7 @@ NETS: dict[str, Net] = {
     "dlib_conv": Net(conv.dlib_encoder, conv.dlib_decoder),
     "kim_mnih_conv": Net(conv.kim_mnih_encoder, conv.kim_mnih_decoder),
     "burgess_conv": Net(conv.burgess_encoder, conv.burgess_decoder),
+    "cheng_conv": Net(conv.cheng_encoder, conv.cheng_decoder),
     "conv_small": Net(conv.small_encoder, conv.small_decoder, method_version=2),
 }
 

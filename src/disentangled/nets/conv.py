@@ -1,4 +1,4 @@
-"""Convolutional nets of disentanglement_lib, Kim & Mnih and Burgess et al., and a small one."""
+"""Convolutional nets of disentanglement_lib and of single papers, and a small one."""
 
 from __future__ import annotations
 
@@ -118,6 +118,45 @@ def burgess_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
         nn.Unflatten(1, (32, side, side)),
         *up(32, 32),
         *up(32, 32),
+        *up(32, 32),
+        ConvTranspose2d(32, shape[0], 4, 2, 1),
+    )
+
+
+def cheng_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """32 64 64 64 (4 x 4), 512 over the whole last map (Cheng et al. 2020, Table 2), mended.
+
+    The table prints a last layer of 10 outputs; mean and log-variance of 10 axes need 20. That
+    layer, 1 x 1 on a map of one point, is a linear one. The map before is 4 x 4 for the paper's
+    images of 64 x 64, and so is the kernel over it; on other sides it is as large as that map.
+    """
+    side = _side(shape, 4)
+    trunk = nn.Sequential(
+        *down(shape[0], 32),
+        *down(32, 64),
+        *down(64, 64),
+        *down(64, 64),
+        Conv2d(64, 512, side, 1),
+        nn.ReLU(),
+        nn.Flatten(),
+    )
+    return Posterior(trunk, 512, n_axes)
+
+
+def cheng_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
+    """512, then 64 64 32 32 C transposed (Cheng et al. 2020, Table 2), mended.
+
+    The table prints a ReLU after the last layer too, under which no logit could be below 0, nor a
+    pixel below 1/2: left out. The kernel of the first 64 is the size of the encoder's last map.
+    """
+    side = _side(shape, 4)
+    return nn.Sequential(
+        *dense(n_axes, 512),
+        nn.Unflatten(1, (512, 1, 1)),
+        ConvTranspose2d(512, 64, side, 1),
+        nn.ReLU(),
+        *up(64, 64),
+        *up(64, 32),
         *up(32, 32),
         ConvTranspose2d(32, shape[0], 4, 2, 1),
     )

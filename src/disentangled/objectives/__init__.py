@@ -1,6 +1,8 @@
 """Objectives: pure functions of a batch, its logits and its code, in nats per example."""
 
+from disentangled.objectives.annealed_vae import annealed_vae
 from disentangled.objectives.beta_tcvae import beta_tcvae, beta_tcvae_dlib
+from disentangled.objectives.dip_vae import dip_penalty, dip_vae_i, dip_vae_ii
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import beta_vae, sampled_vae, vae
 from disentangled.objectives.factor_vae import critic, critic_dlib, factor_vae, permute_axes
@@ -14,10 +16,26 @@ from disentangled.objectives.games import (
     one_player,
     unrolled,
 )
-from disentangled.objectives.inputs import IMAGES, NOISE, ORDER, STEP, Input, Source, as_drawn
+from disentangled.objectives.inputs import (
+    FACTORS,
+    IMAGES,
+    NOISE,
+    ORDER,
+    STEP,
+    Input,
+    Source,
+    as_drawn,
+)
 from disentangled.objectives.recipes import OBJECTIVES
+from disentangled.objectives.rtc_vae import (
+    axes_of_factors,
+    rtc_penalty,
+    rtc_vae,
+    rtc_vae_supervised,
+)
 
 __all__ = [
+    "FACTORS",
     "IMAGES",
     "NOISE",
     "OBJECTIVES",
@@ -30,17 +48,25 @@ __all__ = [
     "Player",
     "Recipe",
     "Source",
+    "annealed_vae",
     "as_drawn",
+    "axes_of_factors",
     "bernoulli_distortion",
     "beta_tcvae",
     "beta_tcvae_dlib",
     "beta_vae",
     "critic",
     "critic_dlib",
+    "dip_penalty",
+    "dip_vae_i",
+    "dip_vae_ii",
     "encode",
     "factor_vae",
     "one_player",
     "permute_axes",
+    "rtc_penalty",
+    "rtc_vae",
+    "rtc_vae_supervised",
     "sampled_vae",
     "unrolled",
     "vae",

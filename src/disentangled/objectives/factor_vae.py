@@ -72,12 +72,16 @@ def permute_axes(z: Tensor, order: Tensor) -> Tensor:
     return z.gather(0, order)
 
 
+def autoencoder(nets: Nets, draw: Draw) -> tuple[Code, Tensor, Tensor]:
+    """A batch's code, its logits (B, C, H, W), and the critic's logits (B, 2) of the code."""
+    code = encode(nets, draw["x"], draw["noise"])
+    return code, nets["decoder"](code.z).float(), nets["critic"](code.z).float()
+
+
 def _autoencoder(
     nets: Nets, draw: Draw, heard: Heard, *, n_data: int, **settings: Any
 ) -> tuple[Loss, Heard]:
-    code = encode(nets, draw["x"], draw["noise"])
-    logits = nets["decoder"](code.z).float()
-    critic_logits = nets["critic"](code.z).float()
+    code, logits, critic_logits = autoencoder(nets, draw)
     loss = factor_vae(draw["x"], logits, code, critic_logits, **settings)
     return loss, {"z": code.z.detach()}
 
@@ -110,10 +114,13 @@ _AUTOENCODER = Player("autoencoder", ("encoder", "decoder"), _autoencoder)
 _BETAS = (0.5, 0.9)  # of the critic's Adam, in both sources
 _NETS = ("encoder", "decoder", "critic")
 
+CRITIC = Player("critic", ("critic",), _critic_on_second_batch, _BETAS)
+"""Kim & Mnih's critic, who permutes the codes of a batch of its own."""
+
 FACTOR_VAE = Recipe(
     (
         (_AUTOENCODER,),
-        (Player("critic", ("critic",), _critic_on_second_batch, _BETAS),),
+        (CRITIC,),
     ),
     {"gamma": 35.0},
     _NETS,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from disentangled import gaussian
 from disentangled.nets.bound import Bound, Tensors
-from disentangled.objectives.inputs import IMAGES, NOISE, Input
+from disentangled.objectives.inputs import IMAGES, NOISE, Input, check_inputs
 from disentangled.types import Code, Loss
 
 Nets = Mapping[str, Bound]
@@ -100,8 +100,10 @@ class Recipe(NamedTuple):
 
         Raises:
             ValueError: a round without players, two players of one name, a player that moves
-                what is no net of the game or no net at all, or weights that losses get already.
+                what is no net of the game or no net at all, weights that losses get already, or
+                an input that reads what none draws.
         """
+        check_inputs(self.inputs)
         if not self.rounds or not all((*self.rounds, *self.after)):
             raise ValueError(f"every round needs a player, got {self.rounds}, {self.after}")
         names = [player.name for player in self.players()]

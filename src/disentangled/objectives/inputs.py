@@ -7,7 +7,7 @@ the order of declaration is the order of drawing: it is part of what a seed mean
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -36,9 +36,12 @@ class Source(NamedTuple):
 class Input(NamedTuple):
     """A random input: draw(source, generator) -> (T, ...) on the CPU, for one seed;
     read(data, drawn) -> what a loss gets, from the drawn values (S, ...) of one step, on the
-    device. `drawn` never changes from one step to the next but in its values."""
+    device. `drawn` never changes from one step to the next but in its values.
 
-    draw: Callable[[Source, Generator], Tensor]
+    A name in the place of draw is that of an input which draws: its values are read here once
+    more, so that, for instance, the factors are those of the images (see `FACTORS`)."""
+
+    draw: Callable[[Source, Generator], Tensor] | str
     read: Callable[[FactorData, Tensor], Tensor]
 
 
@@ -68,19 +71,68 @@ def _steps(source: Source, generator: Generator) -> Tensor:
     return torch.arange(source.first, source.first + source.steps)
 
 
+def _ordered_factors(data: FactorData, index: Tensor) -> Tensor:
+    names = [name for name in data.factor_names if name not in data.unordered]
+    if not names:
+        raise ValueError(
+            f"the loss asks for ordered factors of its images, and {data.name} has none; train "
+            "on data that have some"
+        )
+    rows = data.factors[index]  # (..., K)
+    return torch.stack([rows[..., data.factor_index(name)] for name in names], -1).float()
+
+
 def as_drawn(data: FactorData, drawn: Tensor) -> Tensor:
     """What was drawn, unchanged."""
     return drawn
 
 
-def as_drawn_for(name: str, given: Input, source: Source, generator: Generator) -> Tensor:
+def drawn_from(
+    inputs: Mapping[str, Input], source: Source, generator: Generator
+) -> dict[str, Tensor]:
+    """What the inputs that draw give one seed, by name, in the order of their declaration."""
+    return {
+        name: _drawn(name, given.draw, source, generator)
+        for name, given in inputs.items()
+        if not isinstance(given.draw, str)
+    }
+
+
+def read_from(
+    inputs: Mapping[str, Input], data: FactorData, drawn: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """What a loss gets of the drawn values of one step, by name."""
+    return {
+        name: given.read(data, drawn[given.draw if isinstance(given.draw, str) else name])
+        for name, given in inputs.items()
+    }
+
+
+def check_inputs(inputs: Mapping[str, Input]) -> None:
+    """Hold inputs that read what another one draws against that there is such a one.
+
+    Raises:
+        ValueError: the name of no input, or of one that does not draw either.
+    """
+    drawing = [name for name, given in inputs.items() if not isinstance(given.draw, str)]
+    for name, given in inputs.items():
+        if isinstance(given.draw, str) and given.draw not in drawing:
+            raise ValueError(
+                f"the input {name} reads what {given.draw!r} draws, which draws nothing here; "
+                f"name one of {', '.join(drawing)}"
+            )
+
+
+def _drawn(
+    name: str, draw: Callable[[Source, Generator], Tensor], source: Source, generator: Generator
+) -> Tensor:
     """What the input of this name draws for one seed, held against what it must.
 
     Raises:
         ValueError: it has not a value for each step, or comes from another generator.
     """
     before = torch.random.get_rng_state()
-    drawn = given.draw(source, generator)
+    drawn = draw(source, generator)
     if not torch.equal(before, torch.random.get_rng_state()):
         raise ValueError(
             f"the input {name} must draw from the generator that it is given, and draws from "
@@ -122,3 +174,7 @@ ORDER = Input(_keys, _ranks)
 STEP = Input(_steps, as_drawn)
 """The number of steps taken before this one, an integer scalar: for weights that change in
 training (a capacity that grows, a term that is switched on late). Nothing is drawn for it."""
+
+FACTORS = Input("x", _ordered_factors)
+"""The ordered factors of the images x, (B, K) in float32, in the order of the data's names: what
+a loss is told that is supervised. Factors whose values are mere names are left out."""

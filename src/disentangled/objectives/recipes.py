@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from disentangled.objectives.annealed_vae import annealed_vae
 from disentangled.objectives.beta_tcvae import beta_tcvae, beta_tcvae_dlib
+from disentangled.objectives.dip_vae import dip_vae_i, dip_vae_ii
 from disentangled.objectives.elbo import beta_vae, vae
 from disentangled.objectives.factor_vae import FACTOR_VAE, FACTOR_VAE_DLIB
 from disentangled.objectives.games import Player, Recipe, one_player
+from disentangled.objectives.inputs import IMAGES, NOISE, STEP
+from disentangled.objectives.rtc_vae import RTC_VAE, RTC_VAE_SUPERVISED
 
 OBJECTIVES: dict[str, Recipe] = {
     "vae": Recipe(one_player(vae), {}),
@@ -20,6 +24,20 @@ OBJECTIVES: dict[str, Recipe] = {
     ),
     "factor_vae": FACTOR_VAE,
     "factor_vae_dlib": FACTOR_VAE_DLIB,
+    "dip_vae_i": Recipe(
+        one_player(dip_vae_i), {"lambda_od": 10.0, "lambda_d": 100.0}, swept="lambda_od"
+    ),
+    "dip_vae_ii": Recipe(
+        one_player(dip_vae_ii), {"lambda_od": 10.0, "lambda_d": 10.0}, swept="lambda_od"
+    ),
+    "rtc_vae": RTC_VAE,
+    "rtc_vae_supervised": RTC_VAE_SUPERVISED,
+    "annealed_vae": Recipe(
+        one_player(annealed_vae, "step"),
+        {"gamma": 1000.0, "capacity": 25.0, "capacity_steps": 100_000.0},
+        inputs={"x": IMAGES, "noise": NOISE, "step": STEP},
+        swept="capacity",
+    ),
 }
 
 __all__ = ["OBJECTIVES", "Player", "Recipe", "one_player"]

@@ -21,6 +21,7 @@ from disentangled.scoring.codes import (
     number,
 )
 from disentangled.scoring.decoded import decoded
+from disentangled.scoring.disintegration import disintegration
 from disentangled.scoring.elbo import KL_SAMPLES, elbo
 from disentangled.scoring.elsewhere import elsewhere
 from disentangled.scoring.gaussian_tc import gaussian_tc
@@ -34,7 +35,9 @@ from disentangled.scoring.pictures import (
     reconstructions,
     traversals,
 )
+from disentangled.scoring.sap import sap
 from disentangled.scoring.supervised import supervised
+from disentangled.scoring.tc_mean_sample import tc_mean_sample
 from disentangled.store import Scored
 
 
@@ -64,6 +67,9 @@ SCORES: dict[str, ModelScore] = {
     "gaussian_tc": ModelScore(gaussian_tc, needs_factors=False),
     "mapped": ModelScore(mapped),
     "losses": ModelScore(losses, needs_factors=False),
+    "tc_mean_sample": ModelScore(tc_mean_sample, needs_factors=False),
+    "sap": ModelScore(sap),
+    "disintegration": ModelScore(disintegration),
     "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
 }
 

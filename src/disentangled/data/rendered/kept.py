@@ -10,17 +10,16 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from disentangled.data.files import bad_file, roots
+from disentangled.data.files import bad_file, claim, roots
 
 FOLDER = "rendered"
 
@@ -51,9 +50,16 @@ def kept(
             images = _read(path, shape)
             if images is not None:
                 return images
-    place, claim = _claim(paths)
-    with claim:
+    place, held = claim(paths)
+    with held:
         if place is None:
+            folders = ", ".join(str(path.parent) for path in paths)
+            warnings.warn(
+                f"expected a folder to keep rendered images in, but none of {folders} can be "
+                "written: they are rendered again whenever they are loaded. Set "
+                "DISENTANGLED_DATA to a folder of yours",
+                stacklevel=4,
+            )
             return render()
         try:
             images = _read(place, shape)  # another process may have been first
@@ -64,28 +70,6 @@ def kept(
             images = render()
             _write(place, images)
     return images
-
-
-def _claim(paths: list[Path]) -> tuple[Path | None, AbstractContextManager[object]]:
-    """The first path that can be written, with the lock that guards it."""
-    for path in paths:
-        try:
-            there = next(folder for folder in path.parents if folder.exists())
-            if not there.stat().st_mode & 0o222:  # root could write, and should not
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path.with_name(f".{path.stem}.lock"))
-            lock.acquire()
-        except OSError:
-            continue
-        return path, lock
-    warnings.warn(
-        f"expected a folder to keep rendered images in, but none of "
-        f"{', '.join(str(path.parent) for path in paths)} can be written: they are rendered "
-        "again whenever they are loaded. Set DISENTANGLED_DATA to a folder of yours",
-        stacklevel=4,
-    )
-    return None, nullcontext()
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
