@@ -14,13 +14,14 @@ def problem(n_data: int, n_axes: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     return rng.normal(size=(n_data, n_axes)), 2 * np.log(rng.uniform(0.2, 0.8, (n_data, n_axes)))
 
 
-def sampled(mean, logvar, seed=0, n_samples=2048, noise=None):
+def sampled(mean, logvar, seed=0, n_samples=2048, noise=None, device="cpu"):
     return estimators.kl_terms_sampled(
         mean,
         logvar,
         n_samples=n_samples,
         generator=torch.Generator().manual_seed(seed),
         noise_covariance=noise,
+        device=device,
     )
 
 
@@ -52,6 +53,24 @@ def test_agrees_with_the_training_path_on_the_whole_data_set():
     )
     torch.testing.assert_close(ours.joint, theirs.joint, atol=1e-9, rtol=0)
     torch.testing.assert_close(ours.per_axis, theirs.per_axis, atol=1e-9, rtol=0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_numbers_of_the_cpu():
+    mean, logvar = problem(300, 3)
+    noise = gaussian.equicorrelated(3, 0.5)
+    for shrink in (1.0, 1e-6):  # both ways to a quadratic form
+        z, width = mean[:50] + 0.1 * shrink, logvar + 2 * math.log(shrink)
+        here, there = (
+            estimators.log_aggregate_posterior_dataset(
+                z, mean, width, noise_covariance=noise, device=device
+            )
+            for device in ("cpu", "cuda")
+        )
+        torch.testing.assert_close(there.joint, here.joint, atol=1e-9, rtol=0)
+        torch.testing.assert_close(there.per_axis, here.per_axis, atol=1e-9, rtol=0)
+    here, there = (sampled(mean, logvar, device=device) for device in ("cpu", "cuda"))
+    assert there[:4] == pytest.approx(here[:4], abs=1e-9)
 
 
 def test_stays_finite_far_from_all_data():

@@ -121,6 +121,7 @@ def kl_terms_sampled(
     n_samples: int,
     generator: torch.Generator,
     noise_covariance: Any = None,
+    device: torch.device | str = "cpu",
 ) -> KLTerms:
     """The three parts of the KL term over the whole data set, TC and MI by sampling z ~ q(z).
 
@@ -131,7 +132,8 @@ def kl_terms_sampled(
     control variates. TC is what remains of Σ_j H(z_j), and MI is what remains of the KL.
 
     Args: mean and logvar (N, D) of all data points; n_samples, how many z are drawn; generator on
-    the CPU; noise_covariance (D, D).
+    the CPU; noise_covariance (D, D); device, which computes log q(z) in float64: the draws, and so
+    the result up to rounding, are the same on each.
     Returns: KLTerms in nats, standard errors of the sampling beside it.
 
     **Error**: standard error as returned: sampling, which shrinks as 1 / sqrt(n_samples), and
@@ -158,7 +160,9 @@ def kl_terms_sampled(
     log_qz_axes = torch.stack(
         [torch.from_numpy(axis.log_density(z[:, j].numpy())) for j, axis in enumerate(axes)], 1
     ).sum(1)
-    log_qz = torch.cat([log_mixture(points, mean, logvar, noise) for points in z.split(4096)])
+    there = [part.to(device) for part in (mean, logvar, noise)]
+    parts = [log_mixture(points.to(device), *there).cpu() for points in z.split(4096)]
+    log_qz = torch.cat(parts)
     log_qz_given_x = gaussian.joint_log_prob(z, mean[index], logvar[index], noise)
     log_pz = gaussian.standard_log_prob(z).sum(1)
 
