@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
+from disentangled import gaussian
 from disentangled.metrics import inputs
 from disentangled.metrics.inputs import Floats, Labels
 from disentangled.metrics.mig import gaps
@@ -56,7 +57,7 @@ def sap(
     high by 1/N where axis and factor are independent.
 
     Raises: ValueError on another kind, on NaN, on a constant factor, on lengths that differ; of
-    kind "classifier" on a continuous factor.
+    kind "classifier" on a continuous factor, and on n_train or n_eval below 1.
 
     Source: Kumar et al. 2018, section 3; settings of Locatello et al. 2019.
     """
@@ -66,6 +67,8 @@ def sap(
     if kind == "r2":
         scores = _squared_correlations(code, inputs.measured(factors, len(code)))
     else:
+        n_train = gaussian.whole(n_train, "n_train", 1)
+        n_eval = gaussian.whole(n_eval, "n_eval", 1)
         labels = inputs.factors(factors, len(code)).labels
         generator = generator or torch.Generator().manual_seed(0)
         rows = torch.randperm(len(code), generator=generator).numpy()
@@ -85,6 +88,7 @@ def sap(
 def _squared_correlations(code: Floats, factors: Floats) -> Floats:
     """Squared correlation of every factor and axis, (K, D)."""
     code, factors = code - code.mean(0), factors - factors.mean(0)
+    factors = factors / np.abs(factors).max(0)  # squares of tiny ones would be 0
     variance = (code**2).mean(0)
     covariance = factors.T @ code / len(code)
     alive = variance > DEAD_VARIANCE
@@ -123,7 +127,8 @@ def support_vector_machines(x: Floats, label: Labels) -> tuple[Floats, Floats]:
 
     def inside(slope: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Sums over the rows of the value, and over the rest, that lie inside the margin."""
-        with np.errstate(divide="ignore", invalid="ignore"):  # a slope of -0 becomes 0
+        # a slope of -0 becomes 0; at 0, or next to it, the edges lie beyond all rows
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             edges = np.nan_to_num(np.stack([1 - bias, -1 - bias]) / (slope + 0.0))
         rank = np.searchsorted(x, edges)
         below = own_sums[np.searchsorted(key, target * (n + 1) + rank)] - own_sums[first]
