@@ -55,9 +55,10 @@ class Run:
     steps_after is the length of the second phase of a recipe that has one.
 
     Raises:
-        ValueError: an unknown name or weight, a weight of another kind, one that is not finite or
-            not above 0 where it must be, a role without a net or a net without a role, a size that is not above 0, steps that are no multiple of
-            `CHUNK`, or a correlation that no density has.
+        ValueError: an unknown name or weight, a weight of another kind, one that is not finite
+            or not above 0 where it must be, a role without a net or a net without a role, a size
+            that is not above 0, steps that are no multiple of `CHUNK`, or a correlation that no
+            density has.
     """
 
     experiment: str
