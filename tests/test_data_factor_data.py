@@ -294,3 +294,10 @@ def test_data_without_factors_do_what_needs_none(toy: FactorData, factors) -> No
         FactorData("faces", toy.images, toy.factors, (), (), source="made up")
     with pytest.raises(ValueError, match=r"nuisances as distinct names of factors, of \(\)"):
         FactorData("f", toy.images, factors, (), (), source="made up", nuisances=("hue",))
+
+
+def test_nuisances_leave_a_factor():
+    """Scores that leave nuisances out would have none to read."""
+    images, factors = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4)[:, None]
+    with pytest.raises(ValueError, match=r"leave a factor that scores can count, got all of \('h"):
+        FactorData("f", images, factors, ("hue",), (4,), source="made up", nuisances=("hue",))

@@ -59,6 +59,11 @@ class FactorData:
         check_factors(name, len(self), self.factors, self.factor_names, self.factor_sizes)
         check_named(name, "nuisances", nuisances, self.factor_names)
         check_named(name, "unordered", unordered, self.factor_names)
+        if self.factor_names and set(nuisances) == set(self.factor_names):
+            raise ValueError(
+                f"{name}: expected nuisances to leave a factor that scores can count, got all of "
+                f"{self.factor_names}; leave some out, or give data without factors"
+            )
         self.nuisances, self.unordered = tuple(nuisances), tuple(unordered)
         self.factors = self.factors.to(self.device, torch.int64)
         # always on the CPU, like the generators: a draw never waits for a GPU
