@@ -13,6 +13,7 @@ from torch import Tensor
 
 from disentangled import data as datasets
 from disentangled.data import Images
+from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run
 
 BELOW_ONE_PICTURE = 0.9
@@ -63,7 +64,9 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
 
     A run learned if its distortion is 10 % below that of the best constant picture, which every
     net can draw without a code, and its KL term is at most 1,000 nats. Rows of another prior than
-    the normal one say no KL term; the distortion decides then.
+    the normal one say no KL term; the distortion decides then. A game without a net called decoder
+    (a GAN) gives images no likelihood: its runs have no distortion by which to leave any out, and
+    all of them count.
 
     Args:
         runs: a line a run (see `tables.settled`). Rows from before the score `losses` do not say
@@ -73,6 +76,9 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
     keep = []
     for line in runs.to_dict("records"):
         run = run_of[line["run_id"]]
+        if "decoder" not in OBJECTIVES[run.objective].nets:
+            keep.append(True)
+            continue
         of_picture = line.get("distortion_of_one_picture", math.nan)
         if math.isnan(of_picture):
             of_picture = run.pixel_area * one_picture(run.dataset, run.size)

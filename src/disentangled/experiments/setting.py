@@ -65,7 +65,8 @@ def checked(setting: Setting) -> Setting:
 
     Raises:
         ValueError: a score or pictures that nothing takes; the message lists what there is. Or
-            a model to commit of an objective that has no net called decoder.
+            a model to commit, or a score of the likelihood of images, of an objective that has no
+            net called decoder.
     """
     objective = setting.run.objective
     if setting.kept_by and "decoder" not in OBJECTIVES[objective].nets:
@@ -75,6 +76,12 @@ def checked(setting: Setting) -> Setting:
         )
     for name in (*setting.scores, *setting.at_end):
         known("score", name, SCORES)
+        if SCORES[name].needs_decoder and "decoder" not in OBJECTIVES[objective].nets:
+            raise ValueError(
+                f"{objective} has no net called decoder, and gives images no likelihood, which "
+                f"the score {name} reads; name scores without it, for instance "
+                "scores=('mig_exact',)"
+            )
     for name in setting.pictures:
         known("kind of pictures", name, PICTURES)
     return setting

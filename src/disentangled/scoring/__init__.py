@@ -43,11 +43,13 @@ from disentangled.store import Scored
 
 class ModelScore(NamedTuple):
     """take(model, data, code) -> numbers, of a stack of one model and its code of all images;
-    needs_factors: left out on data that have none."""
+    needs_factors: left out on data that have none; needs_decoder: of models whose decoder gives
+    images a likelihood, which a game without a net called decoder has not."""
 
     take: Callable[[Fitted, FactorData, Encoded], list[Number]]
     version: int = 1
     needs_factors: bool = True
+    needs_decoder: bool = False
 
 
 class ModelPictures(NamedTuple):
@@ -58,8 +60,8 @@ class ModelPictures(NamedTuple):
 
 
 SCORES: dict[str, ModelScore] = {
-    "elbo": ModelScore(elbo, needs_factors=False),
-    "distortion": ModelScore(distortion, needs_factors=False),
+    "elbo": ModelScore(elbo, needs_factors=False, needs_decoder=True),
+    "distortion": ModelScore(distortion, needs_factors=False, needs_decoder=True),
     "mig_exact": ModelScore(mig_exact),
     "mig": ModelScore(mig),
     "mig_active": ModelScore(mig_active),
