@@ -281,6 +281,45 @@ def test_judges_have_spectral_norm_and_start_as_published():
     }  # fmt: skip
 
 
+def bands(code):
+    """Images (B, 1, 16, 16) of three bands, whose greys are the code (B, 3)."""
+    grey = ((code + 1) / 2).repeat_interleave(torch.tensor([5, 5, 6]), 1)
+    return grey[:, None, :, None].expand(-1, 1, 16, 16)
+
+
+def read_with_variance_one(net, code, other, held):
+    _, read = net(bands(code))
+    return -info_bound(code, read, torch.zeros_like(read))
+
+
+def guess(net, code, other, held):
+    return held_axis(net(torch.cat([bands(code), bands(holding(code, other, held))], 1)), held)
+
+
+@pytest.mark.parametrize(
+    ("role", "loss", "least", "blind"),
+    [
+        ("discriminator", read_with_variance_one, 3 * 0.2258, 3 * (0.2258 + 1 / 6)),
+        ("contrastive", guess, 0.0, math.log(3)),
+    ],
+)
+def test_judges_learn_what_images_show(role, loss, least, blind):
+    """In 200 steps more than half of the way from blind to the least loss, which is known."""
+    torch.manual_seed(0)
+    net = getattr(nets, f"small_{role}")(SHAPE, 3)
+    moved = [p for name, p in net.named_parameters() if "realness" not in name]
+    adam, losses = torch.optim.Adam(moved, 2e-3, (0.5, 0.999)), []
+    for _ in range(200):
+        code, other = 2 * torch.rand(2, 64, 3) - 1
+        value = loss(net, code, other, torch.randint(3, (64,)))
+        adam.zero_grad()
+        value.backward()
+        adam.step()
+        losses.append(float(value.detach()))
+    assert losses[0] == pytest.approx(blind, abs=0.05)
+    assert least - 0.01 < sum(losses[-20:]) / 20 < (least + blind) / 2
+
+
 # Training.
 
 

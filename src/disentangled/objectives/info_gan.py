@@ -3,8 +3,9 @@
 There is no likelihood here and no posterior. The code z is drawn from its prior, even on [-1, 1]
 in every axis, beside `N_NOISE` more numbers, drawn in the same way, that no net has to read. For
 scores an encoder is trained in a second phase, on images that the generator makes: it reads the
-code of an image as a normal law. Of a code the generator decodes the image at noise 0, the middle
-of the noise's range.
+code of an image as a normal law, with a variance (Lin et al. score the means that Q reads, whose
+variance is fixed at one). Of a code the generator decodes the image at noise 0, the middle of the
+noise's range.
 """
 
 from __future__ import annotations
@@ -279,7 +280,8 @@ INFO_GAN = Recipe(
     swept="information",
 )
 """The discriminator moves with Q, then the generator twice, as in Lin et al.'s public code. There
-one Adam makes both moves; the state of each of ours is of every second move."""
+one Adam makes both moves; here each has its own, of every second move. There spectral norm takes a
+power iteration a step; here one whenever a net is called, four or more a step."""
 
 INFO_GAN_CR = INFO_GAN._replace(
     rounds=((_CONTRASTIVE,), (_DISCRIMINATOR,), *_moving_twice(_generator_cr)),
