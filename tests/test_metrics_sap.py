@@ -154,5 +154,5 @@ def test_rows_follow_the_generator():
 
 
 def test_kinds():
-    with pytest.raises(ValueError, match=r"one of \('r2', 'classifier'\), got 'svm'"):
+    with pytest.raises(ValueError, match=r"one of \('r2', 'classifier', 'logistic'\), got 'svm'"):
         sap(codes.identity(FACTORS), FACTORS, kind="svm")
