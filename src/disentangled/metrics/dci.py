@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from disentangled.metrics import importances, inputs
 from disentangled.metrics.held_out import rows
 from disentangled.metrics.importances import Learned
-from disentangled.metrics.inputs import Floats, Labels
+from disentangled.metrics.inputs import DEAD_VARIANCE, Floats, Labels
 from disentangled.types import Score
 
-DEAD_VARIANCE = 1e-12
-"""Axes of no larger variance are taken as constant."""
-
-N_TREES = 100
+N_TREES = 10
+"""What scikit-learn gave a forest when Lin et al. wrote; today it gives 100."""
 
 N_STAGES = 100
 
@@ -64,8 +62,9 @@ def dci_forest(
 
     **Error**: shallow trees split on the best axis alone, so that D reads high: an axis that
     tells a factor less well than another hardly counts. Deep trees fit noise, and D reads low.
-    Two axes that tell the same share the importance by chance. Other trees move D by less than
-    0.01 at 10,000 rows.
+    Two axes that tell the same share the importance by chance. 100 trees in
+    place of 10, and other draws of 10,000 rows, moved D by at most 0.003 on codes with D = 0.91;
+    2,000 rows lowered it by 0.02.
 
     Raises: ValueError on bad codes or factors, depths or features; on a factor that is constant
         among the rows drawn.
@@ -84,7 +83,7 @@ def dci_forest(
     columns = drawn.label[0].T
     if depths is None:
         depths = [
-            importances.best_depth(seen, column, seed=seed)
+            importances.best_depth(seen, column, n_trees=n_trees, seed=seed)
             for column, seed in zip(columns, seeds, strict=True)
         ]
     learned = [
@@ -118,7 +117,8 @@ def dci_boosting(
 
     **Error**: with few rows a value, trees fit noise on every axis, and D reads low, as it does
     in disentanglement_lib; on one code where that has 0.71, this has 0.67. The difference has no
-    fixed size, so numbers of the two must not be compared.
+    fixed size, so numbers of the two must not be compared. Of two axes that tell the same it takes
+    the first, so completeness does not see the second.
 
     Raises: ValueError on bad codes, factors or features; on a continuous factor; on a factor that
         is constant among the rows drawn.
@@ -191,10 +191,10 @@ def _draw(
             )
     variance = code[seen].var(0)
     alive = variance > DEAD_VARIANCE
-    alive[0] |= not alive.any()  # trees ask for an axis, and split no constant one
     # trees see the order alone, but take differences below 1e-7 as none
-    unit = np.where(variance > DEAD_VARIANCE, np.sqrt(variance), np.inf)
-    code = ((code - code[seen].mean(0)) / unit)[:, alive]
+    code = (code - code[seen].mean(0)) / np.where(alive, np.sqrt(variance), np.inf)
+    alive[0] |= not alive.any()  # trees ask for an axis, and split no constant one
+    code = code[:, alive]
     seeds = torch.randint(2**31 - 1, (label.shape[1],), generator=generator).tolist()
     return _Drawn((code[seen], code[judged]), (label[seen], label[judged]), alive, first, seeds)
 

@@ -22,9 +22,6 @@ DEPTHS = range(2, 16)
 
 FOLDS = 3
 
-TREES_TO_CHOOSE = 10
-"""Trees of the forests that choose a depth."""
-
 STAGE_DEPTH = 3
 
 LEARNING_RATE = 0.1
@@ -59,8 +56,8 @@ def boosting(code: Floats, label: Any, *, n_stages: int, seed: int) -> Learned:
     return gain / (total if total > 0 else 1.0), model.predict
 
 
-def best_depth(code: Floats, label: Floats, *, seed: int) -> int:
-    """The depth in 2 .. 15 of largest R² of a forest of ten trees, in the mean of three folds.
+def best_depth(code: Floats, label: Floats, *, n_trees: int, seed: int) -> int:
+    """The depth in 2 .. 15 of largest R² of a forest, in the mean of three folds.
 
     A tree of depth 3 is the top of the deeper tree on the same rows, so one deep forest a fold
     predicts for all depths: what a search that grows each depth anew finds, 14 times sooner, but
@@ -68,7 +65,7 @@ def best_depth(code: Floats, label: Floats, *, seed: int) -> int:
     """
     r2 = np.zeros(len(DEPTHS))
     for seen, judged in KFold(FOLDS).split(code):
-        deep = RandomForestRegressor(TREES_TO_CHOOSE, max_depth=DEPTHS[-1], random_state=seed)
+        deep = RandomForestRegressor(n_trees, max_depth=DEPTHS[-1], random_state=seed)
         predicted = by_depth(deep.fit(code[seen], label[seen]), code[judged])
         wrong = ((label[judged] - predicted) ** 2).sum(1)
         r2 -= wrong / ((label[judged] - label[judged].mean()) ** 2).sum() / FOLDS

@@ -19,6 +19,9 @@ Labels = NDArray[np.int64]
 CONTINUOUS = 0.9
 """A float factor with more distinct values than this share of its rows is continuous."""
 
+DEAD_VARIANCE = 1e-12
+"""An axis, or a direction in a feature, of no larger variance is taken as constant."""
+
 
 def array(values: Any) -> NDArray[Any]:
     """Tensors (of any device, dtype and graph), arrays and nested lists as an array."""

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from disentangled.metrics import inputs
 from disentangled.metrics.held_out import rows
-from disentangled.metrics.inputs import Floats, Labels
+from disentangled.metrics.inputs import DEAD_VARIANCE, Floats, Labels
 from disentangled.metrics.mig import gaps
 from disentangled.types import Score
 
@@ -19,9 +19,6 @@ Kind = Literal["r2", "classifier", "logistic"]
 
 PENALTY = 0.01
 """C of the support vector machine."""
-
-DEAD_VARIANCE = 1e-12
-"""Codes, or directions in a feature, of no larger variance explain nothing."""
 
 
 def sap(
