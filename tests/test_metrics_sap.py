@@ -200,6 +200,17 @@ def test_logistic_regression_tells_ordered_values_apart():
     assert sap(code, factors, kind="logistic").parts["scores"][0].max() < 0.7
 
 
+@pytest.mark.parametrize("kind", ["classifier", "logistic"])
+def test_a_value_that_no_row_to_learn_from_has(kind):
+    """Both then guess the only value they know, by any axis."""
+    rare = np.zeros((60, 1), int)
+    rare[torch.randperm(60, generator=torch.Generator().manual_seed(0))[-1]] = 1
+    code = np.random.default_rng(0).normal(size=(60, 2))
+    found = sap(code, rare, kind=kind)
+    np.testing.assert_allclose(found.parts["scores"], 19 / 20)
+    assert found.value == 0
+
+
 def test_machines_read_single_axes():
     with pytest.raises(ValueError, match="reads single axes, got a feature of 2; use kind"):
         sap(codes.identity(FACTORS), FACTORS, kind="classifier", features=[[0, 1], [2]])

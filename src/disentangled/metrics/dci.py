@@ -69,7 +69,7 @@ def dci_forest(
     Raises: ValueError on bad codes or factors, depths or features; on a factor that is constant
         among the rows drawn.
 
-    Source: Eastwood & Williams 2018, section 2; forests of Lin et al. 2020.
+    Source: Eastwood & Williams 2018; forests of Lin et al. 2020.
     """
     code = inputs.codes(codes)
     label = inputs.ordered(factors, len(code))
@@ -123,7 +123,7 @@ def dci_boosting(
     Raises: ValueError on bad codes, factors or features; on a continuous factor; on a factor that
         is constant among the rows drawn.
 
-    Source: Eastwood & Williams 2018, section 2; settings of Locatello et al. 2019.
+    Source: Eastwood & Williams 2018; settings of Locatello et al. 2019.
     """
     code = inputs.codes(codes)
     label = inputs.factors(factors, len(code)).labels

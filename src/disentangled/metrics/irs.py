@@ -48,7 +48,8 @@ def irs(
     Raises: ValueError on NaN, on a constant factor or a continuous one, on lengths that differ, on
         bad features, on a quantile outside (0, 1].
 
-    Source: Suter et al. 2019, definitions 2 to 4.
+    Source: Suter et al. 2019; values weigh alike, axes by m_j, and the quantile, as in
+    disentanglement_lib.
     """
     if not 0 < quantile <= 1:
         raise ValueError(f"quantile must be above 0 and at most 1, got {quantile}")

@@ -115,6 +115,8 @@ def _by_machines(seen: Floats, label: Labels, new: Floats) -> Labels:
 
 
 def _by_logistic_regression(seen: Floats, label: Labels, new: Floats) -> Labels:
+    if not label.any():  # one value alone was drawn
+        return np.zeros(len(new), np.int64)
     variance = seen.var(0)
     unit = np.where(variance > DEAD_VARIANCE, np.sqrt(variance), np.inf)
     model = LogisticRegression(max_iter=1_000).fit((seen - seen.mean(0)) / unit, label)
