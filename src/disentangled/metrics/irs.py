@@ -56,15 +56,17 @@ def irs(
     code = inputs.codes(codes)
     labels, counts = inputs.factors(factors, len(code))
     code, first = inputs.by_feature(code, features)
-    distances = _distances(code, first)
-    alive = (distances**2).mean(0) > DEAD_VARIANCE
-    deviation = np.where(alive, distances.max(0), 0.0)
+    axes = np.ascontiguousarray(code.T)  # (D, N): sums and quantiles run along the images
+    distances = _distances(axes, first)
+    alive = (distances**2).mean(1) > DEAD_VARIANCE
+    deviation = np.where(alive, distances.max(1), 0.0)
     moved = np.empty((len(counts), len(first)))
     for k, count in enumerate(counts):
         # images of one value lie side by side, so that groups are slices
-        grouped = np.split(code[np.argsort(labels[:, k], kind="stable")], np.cumsum(count)[:-1])
+        order = np.argsort(labels[:, k].astype(np.min_scalar_type(len(count))), kind="stable")
+        groups = np.split(axes[:, order], np.cumsum(count)[:-1], axis=1)
         moved[k] = np.mean(
-            [np.quantile(_distances(group, first), quantile, axis=0) for group in grouped], axis=0
+            [np.quantile(_distances(group, first), quantile, axis=1) for group in groups], axis=0
         )
     robustness = np.where(alive, 1 - moved / np.where(alive, deviation, 1.0), 0.0)
     total = deviation.sum()
@@ -72,7 +74,8 @@ def irs(
     return Score(value, {"robustness": robustness, "deviation": deviation})
 
 
-def _distances(code: Floats, first: inputs.Labels) -> Floats:
-    """How far each image's features lie from their mean over these images, (n, features)."""
-    distances: Floats = np.sqrt(np.add.reduceat((code - code.mean(0)) ** 2, first, axis=1))
+def _distances(axes: Floats, first: inputs.Labels) -> Floats:
+    """How far the features of images (D, n) lie from their mean over these: (features, n)."""
+    away = axes - axes.mean(1, keepdims=True)
+    distances: Floats = np.sqrt(np.add.reduceat(away**2, first, axis=0))
     return distances
