@@ -155,6 +155,17 @@ def test_the_depth_is_the_one_that_a_search_finds():
     assert dci_forest(code, factors).parts["depths"].tolist() == [3, 3]
 
 
+def test_depth_decides_as_the_docstring_says():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, [3, 6, 40, 32, 32], (15_000, 5))
+    mixed = (
+        (factors - factors.mean(0)) / factors.std(0) @ (np.eye(5) + 0.3 * rng.normal(size=(5, 5)))
+    )
+    code = np.hstack([mixed, np.zeros((15_000, 5))]) + 0.4 * rng.normal(size=(15_000, 10))
+    found = [dci_forest(code, factors, depths=[depth] * 5).value for depth in (2, 8)]
+    np.testing.assert_allclose(found, [0.93, 0.58], atol=0.02)
+
+
 @both
 def test_rows_and_trees_follow_the_generator(dci):
     rng = np.random.default_rng(1)
