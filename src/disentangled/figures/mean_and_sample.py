@@ -22,7 +22,8 @@ SCALES = np.geomspace(0.03, 30, 60)
 
 
 class Step(NamedTuple):
-    """A step of a proof along the distance of z from 0: what it bounds, the bound as printed, and the mended one."""
+    """A step of a proof by the distance of z from 0, `radius`: what it bounds, the bound as
+    printed, and the mended one."""
 
     radius: Sequence[float]
     bounded: Sequence[float]
