@@ -119,8 +119,8 @@ def test_gains_of_the_last_quarter_are_of_the_same_run(at_all_steps):
     })  # fmt: skip
     assert figures.converged(gains) == (
         "No. In the last quarter of its training the ELBO of the plain VAE changed by 2.00 nats "
-        "in the mean over 3 seeds (95 % interval −2.97 to 6.97), and the design allows less than 1 "
-        "nat."
+        "in the mean over 3 seeds (95 % interval −2.97 to 6.97), and the design allows less than "
+        "1 nat."
     )
     assert figures.converged(gains | {"vae_gain": 0.99}).startswith("Yes. ")
     none = figures.of_last_quarter(at_all_steps[at_all_steps["objective"] != "vae"])
