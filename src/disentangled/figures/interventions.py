@@ -53,7 +53,7 @@ def undone(rho: float, *, profile: str) -> Figure:
         axes.set_title(f"{name}\ncorrelation {_shown(correlation(law))}")
     image = _cells(panels[2], weights, cmap="PuOr", norm=LogNorm(1e-3, 1e3))
     panels[2].set_title(f"weights: $W(v)$\nlargest {float(weights.max()):.3g}")
-    figure.colorbar(image, ax=panels[2], ticks=[1e-3, 1, 1e3])
+    figure.colorbar(image, ax=panels[2], ticks=[1e-3, 1, 1e3], extend="min")
     return finish(figure, profile, "normal law at 13 x 13 values, exact")
 
 
