@@ -90,6 +90,25 @@ DATA_SETS: dict[str, DataSet] = {
     ),
 }
 
+CORRELATED = (
+    *("dsprites", "dsprites_rerender", "dsprites_rerender_grid"),
+    *("shapes3d", "shapes3d_twin", "shapes3d_twin_grid"),
+)
+"""Data sets of which paper B's training sets and held-out images are made."""
+
+PARTS = {
+    "correlated": "drawn so that two factors are correlated",
+    "independent": "as many images, drawn with independent factors",
+    "held_out": "images that neither of the two has",
+}
+DATA_SETS |= {
+    f"{name}_{part}": DATA_SETS[name]._replace(
+        load=f"{DATA_SETS[name].load}_{part}", about=f"of {name}: {about}"
+    )
+    for name in CORRELATED
+    for part, about in PARTS.items()
+}
+
 
 def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData:
     """Load a data set by name.
