@@ -47,8 +47,9 @@ def pairwise(sizes: Sequence[int], spread: float) -> Tensor:
 
         p(a, b) ∝ exp(-(a - b)² / (2 spread²)),   a and b scaled to [0, 1]
 
-    The marginals are not even: values at the ends are rarer. For factors that run against each
-    other turn the table, `pairwise(...).flip(1)`.
+    The marginals are not even: on 10 x 10 values at spread 0.1 the ends come up 0.77 times as
+    often as even ones would, and on 6 x 3 values the rarest of the six 0.25 times. For factors
+    that run against each other turn the table, `pairwise(...).flip(1)`.
 
     Raises: ValueError for other than two sizes of at least 2, or a spread that is not positive.
     Source: Roth et al. 2023, whose benchmark calls the spread σ.
