@@ -88,11 +88,24 @@ DATA_SETS: dict[str, DataSet] = {
     "shapes3d_twin_grid": DataSet(
         "rendered.shapes3d_twin:load_grid", "16,000 images of the Shapes3D twin"
     ),
+    "cmnist": DataSet(
+        "cmnist:load",
+        "coloured MNIST, 60,000 real digits, each in ten colours",
+        "cmnist:find_file",
+        "make data NAME=cmnist",
+        sizes=(8, 16, 32, 28),
+    ),
+    "cmnist_digits": DataSet(
+        "cmnist:load_digits",
+        "1,500 real digits of 8 x 8 px, enlarged, each in ten colours",
+        sizes=(8, 16, 32, 28),
+    ),
 }
 
 CORRELATED = (
     *("dsprites", "dsprites_rerender", "dsprites_rerender_grid"),
     *("shapes3d", "shapes3d_twin", "shapes3d_twin_grid"),
+    *("cmnist", "cmnist_digits"),
 )
 """Data sets of which paper B's training sets and held-out images are made."""
 

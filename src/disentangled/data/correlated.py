@@ -37,7 +37,8 @@ class Dependence(NamedTuple):
     nats: float
 
     def __str__(self) -> str:
-        first, second = torch.triu_indices(*self.correlation.shape, offset=1)
+        n_factors = len(self.correlation)
+        first, second = torch.triu_indices(n_factors, n_factors, offset=1)
         pairs = ", ".join(f"{value:z.2f}" for value in self.correlation[first, second].tolist())
         return f"correlation {pairs}; {self.nats:.3f} nats"
 
