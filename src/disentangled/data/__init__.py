@@ -100,6 +100,15 @@ DATA_SETS: dict[str, DataSet] = {
         "1,500 real digits of 8 x 8 px, enlarged, each in ten colours",
         sizes=(8, 16, 32, 28),
     ),
+    "flowers102": DataSet(
+        "flowers102:load",
+        "Oxford Flowers 102, 8,189 real photographs without factors",
+        "flowers102:find_file",
+        "make data NAME=flowers102",
+    ),
+    "flowers_twin": DataSet(
+        "rendered.flowers_twin:load_full", "drawn flowers with known factors, for Flowers 102"
+    ),
 }
 
 CORRELATED = (

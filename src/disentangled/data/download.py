@@ -12,7 +12,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from disentangled.data import cars3d, cmnist, shapes3d, smallnorb
+from disentangled.data import cars3d, cmnist, flowers102, shapes3d, smallnorb
 
 
 class RemoteFile(NamedTuple):
@@ -86,6 +86,14 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
             url=f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{cmnist.FILE}",
             checksum="sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
             n_bytes=11_490_434,
+        ),
+    ),
+    # the MD5 that torchvision checks
+    "flowers102": (
+        RemoteFile(
+            name=flowers102.ARCHIVE,
+            url=f"https://www.robots.ox.ac.uk/~vgg/data/flowers/102/{flowers102.ARCHIVE}",
+            checksum="md5:52808999861908f626f3c1f4e79d11fa",
         ),
     ),
 }
