@@ -91,11 +91,19 @@ def last_quarter(runs: pd.DataFrame) -> pd.DataFrame:
         was not scored when its last quarter began.
     """
     losses = {c: c.removeprefix("loss_") for c in runs.columns if c.startswith("loss_")}
-    ends = runs[runs["last"]].set_index("run_id")
-    end = ends[list(losses)]
-    begins = runs["step"] == (QUARTER * runs["run_id"].map(ends["step"])).round()
-    begin = runs[begins].set_index("run_id")[list(losses)].reindex(end.index)
+    begin, end = (table[list(losses)] for table in quarter_and_end(runs))
     return (begin - end).rename(columns=losses)
+
+
+def quarter_and_end(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every run when its last quarter begins, and at its end (index: run_id, the same in both).
+
+    Args: runs: `tables.per_run`, a line a run and step. A run that was not scored when its last
+        quarter began has NaN there.
+    """
+    end = runs[runs["last"]].set_index("run_id")
+    begins = runs["step"] == (QUARTER * runs["run_id"].map(end["step"])).round()
+    return runs[begins].set_index("run_id").reindex(end.index), end
 
 
 def settled(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> str:
