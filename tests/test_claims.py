@@ -246,6 +246,24 @@ def test_an_inconclusive_claim_says_how_many_seeds_would_settle_it():
     assert f"remain possible; about {n} seeds would settle it." in record.sentence
 
 
+def test_sentences_of_numbers_that_have_no_end():
+    """JSON has no infinity: records keep it as text. No number of seeds is known to help."""
+    facts = {"how": "rows", "quantity": "TC of means", "unit": "nats", "matters": 0.1,
+             "asks": "more", "n_seeds": 8, "effect": "inf", "low": "-inf", "high": "inf",
+             "n_needed": 0}  # fmt: skip
+    assert records.Record("C-fig2", "inconclusive", facts).sentence == (
+        "Inconclusive: TC of means, is inf nats (95 % interval −inf to inf, 8 seeds). Both 0 and "
+        "0.1, the least that would matter, remain possible; more seeds would settle it."
+    )
+    described = records.Record("C-fig2", "described", facts).sentence
+    assert described == "Described, not tested: TC of means, is inf nats."
+
+
+def test_only_claims_about_rows_have_a_sentence():
+    with pytest.raises(ValueError, match="a claim about rows, got C-05, which was decided by che"):
+        _ = check().sentence
+
+
 def test_under_smoke_no_claim_is_run(tmp_path):
     of = on_rows(C_fig2=lambda matters: pytest.fail("ran"))._replace(ready=[], whole=[])
     found = claims.empirical({"smoke": of}, page=Chapter("beta_tcvae", "smoke"))

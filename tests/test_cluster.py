@@ -138,7 +138,8 @@ def test_data_that_no_worker_finds_leave_their_setting_out(home, client, monkeyp
 
     monkeypatch.setitem(datasets.DATA_SETS, "absent", datasets.DataSet(absent, "not here"))
     here = tiny.setting(tiny.run(steps=50), (0,))
-    declare(monkeypatch, tiny.setting(tiny.run(dataset="absent"), (0, 1)), here)
+    judged_there = tiny.setting(tiny.run(), (0,), scored_on="absent")
+    declare(monkeypatch, tiny.setting(tiny.run(dataset="absent"), (0, 1)), here, judged_there)
     with pytest.warns(UserWarning, match="absent is left out: expected absent.npz") as told:
         sweeps.complete("tiny", "smoke", client=client)
     assert len(told) == 1

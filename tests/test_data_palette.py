@@ -134,3 +134,29 @@ def test_parts_that_do_not_fit_are_errors(change, message: str) -> None:
     parts = {"light": LIGHT, "geometry": GEOMETRY, "palette": COLOURS, "paint": PAINT}
     with pytest.raises(ValueError, match=message):
         PaletteImages(**(parts | change))
+
+
+def test_whole_light_in_half_precision_keeps_its_sums() -> None:
+    """In bfloat16 itself 127.5 + 127.5 + 0.5 would round to 256."""
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        halves = torch.tensor([127.5, 127.5], dtype=dtype).view(1, 2, 1, 1)
+        assert whole_light(halves).flatten().tolist() == [128, 127]
+
+
+@pytest.mark.parametrize("bad", [[float("nan"), 1], [float("inf"), 1], [-3, 1], [200, 100]])
+def test_light_that_no_pixel_has_is_refused(bad) -> None:
+    with pytest.raises(ValueError, match="light from 0 that sums over regions to 255 at most"):
+        whole_light(torch.tensor(bad, dtype=torch.float32).view(1, 2, 1, 1))
+    with pytest.raises(ValueError, match=r"light \(G, R, H, W\), got shape \(2,\)"):
+        whole_light(torch.tensor(bad))
+
+
+@pytest.mark.parametrize("size", [3, 0, -1, 7, 128, 2.0, 24])
+def test_images_are_averaged_over_whole_blocks(size) -> None:
+    """A side of 3 would leave the 64th row and column out, one of 63 would give 64."""
+    images = torch.full((1, 2, 64, 64), 100, dtype=torch.uint8)
+    for pooling in (pooled_light, averaged):
+        with pytest.raises(ValueError, match=f"times a power of two, got 64 x 64 and {size}"):
+            pooling(images, size)
+        with pytest.raises(ValueError, match="got 64 x 32 and 8"):
+            pooling(images[..., :32], 8)

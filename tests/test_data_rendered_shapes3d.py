@@ -251,3 +251,18 @@ def test_solids_stand_on_the_floor() -> None:
             assert abs(low[2]) < 0.3
             assert high[2] < 4
     assert len(REGIONS) == 5
+
+
+@pytest.mark.parametrize(
+    ("used", "message"),
+    [
+        ({"colour": (0,)}, r"a property, one of \['floor_hue', .*, got 'colour'"),
+        ({"shape": (0, 9)}, r"values of shape, each once, of \(0, 1, 2, 3\), got \(0, 9\)"),
+        ({"shape": (-1,)}, r"got \(-1,\)"),
+        ({"shape": (0, 0)}, r"got \(0, 0\)"),
+        ({"shape": ()}, r"got \(\)"),
+    ],
+)
+def test_a_part_of_the_grid_is_in_it(used, message):
+    with pytest.raises(ValueError, match=message):
+        shapes3d_twin.LAYOUT.part(**used)

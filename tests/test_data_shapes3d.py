@@ -1,6 +1,7 @@
 """Shapes3D's file in its published layout, whole and damaged, with 96 images, not 480,000."""
 
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -232,3 +233,38 @@ def test_a_damaged_chunk_is_an_error_and_leaves_no_copy(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"damaged or cut-off.*make data NAME=shapes3d"):
         load(tmp_path)
     assert all(p.suffix == ".lock" for p in (tmp_path / "rearranged").iterdir())
+
+
+def damaged(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("hurt", ["copy", "source"])
+def test_a_byte_that_changed_is_found_or_does_not_matter(tmp_path: Path, hurt: str) -> None:
+    """In the file as published, which has no checksums, it may matter; it is no other error."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    source = tmp_path / "rooms.h5"
+    with h5py.File(source, "w") as file:
+        file.create_dataset("images", data=images, chunks=(10, 4, 4, 3), compression="gzip")
+    want = torch.from_numpy(images).movedim(-1, 1)
+    rearranged.rearranged(source, "images", images.shape, 8, tmp_path, "mend").close()
+    copy = tmp_path / "rearranged" / "rooms_8px.h5"
+    content = (copy if hurt == "copy" else source).read_bytes()
+    found = 0
+    for place in range(0, len(content), len(content) // 97):
+        folder = tmp_path / str(place)
+        (folder / "rearranged").mkdir(parents=True)
+        here = folder / source.name
+        if hurt == "copy":
+            shutil.copy2(source, here)
+            (folder / "rearranged" / copy.name).write_bytes(damaged(content, place))
+        else:
+            here.write_bytes(damaged(content, place))
+        try:
+            read = rearranged.rearranged(here, "images", images.shape, 8, folder, "mend")[:]
+        except ValueError:
+            found += 1
+        else:
+            assert hurt == "source" or torch.equal(read, want)
+        assert not list(folder.glob("rearranged/.*partial"))
+    assert found > 20

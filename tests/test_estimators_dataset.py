@@ -137,9 +137,39 @@ def test_same_generator_same_numbers():
     assert sampled(mean, logvar, 3).total_corr != sampled(mean, logvar, 4).total_corr
 
 
+@pytest.mark.parametrize("logvar", [-300.0, 300.0])
+def test_the_smallest_and_the_largest_noise_that_is_taken(logvar):
+    """Four codes apart by far more than their noise, and four that are one beside it."""
+    mean = np.array([[0.0, 1.0], [2.0, -1.0], [4.0, 3.0], [-6.0, 5.0]])
+    ours = estimators.log_aggregate_posterior_dataset(mean, mean, np.full((4, 2), logvar))
+    per_axis = -0.5 * (math.log(2 * math.pi) + logvar) - (math.log(4) if logvar < 0 else 0)
+    joint = 2 * per_axis + (math.log(4) if logvar < 0 else 0)
+    assert ours.per_axis.numpy() == pytest.approx(per_axis, abs=1e-9)
+    assert ours.joint.numpy() == pytest.approx(joint, abs=1e-9)
+
+
+def all_of(block=64, device="cpu", mean=0.0, logvar=0.0, z=0.0):
+    return estimators.log_aggregate_posterior_dataset(
+        [[z, 0.0]], [[mean, 0.0]], [[logvar, 0.0]], block=block, device=device
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: all_of(block=0), "block must be a whole number of at least 1, got 0"),
+        (lambda: all_of(block=2.5), "block must be a whole number"),
+        (lambda: all_of(device="gpu"), "a device that computes in float64 here, .* got 'gpu'"),
+        (lambda: all_of(device="cuda:99"), "got 'cuda:99'"),
+        (lambda: all_of(device="meta"), "got 'meta', which holds no numbers"),
+        (lambda: sampled([[0.0]], [[0.0]], device="gpu"), "got 'gpu'"),
+        (lambda: sampled([[0.0]], [[0.0]], n_samples=64.5), "n_samples must be a whole number"),
+        (lambda: all_of(logvar=-800.0), "logvar must lie between -300 and 300, .* large as 800"),
+        (lambda: all_of(mean=1e200), "mean must lie between"),
+        (lambda: all_of(z=-1e200), "z must lie between"),
+        (lambda: sampled([[0.0], [1.0]], [[-100.0], [-100.0]]), "1e-14 of the spread of means"),
+        (lambda: sampled([[1j]], [[0.0]]), "mean must be real"),
+        (lambda: sampled([["a"]], [[0.0]]), "mean must be an array of numbers"),
         (lambda: sampled([[0.0, math.nan]], [[0.0, 0.0]]), "mean has 1 NaN"),
         (lambda: sampled([[0.0, 0.0]], [[0.0, 0.0]], n_samples=15), "at least 16"),
         (lambda: sampled([[0.0, 0.0]], [[0.0, 0.0]], noise=np.ones((2, 2))), "singular"),

@@ -1,6 +1,7 @@
 """Total correlation by neighbours, on laws whose total correlation is known."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -162,3 +163,51 @@ def test_too_few_samples():
         tree_total_corr(z[:9])
     with pytest.raises(ValueError, match="NaN"):
         neighbour_total_corr(np.where(z > 3, np.nan, z))
+
+
+def by_counts(table):
+    """Total correlation of the law that gives every row of a table the same probability."""
+    rows = [tuple(row) for row in np.asarray(table).tolist()]
+    joint = Counter(rows)
+    axes = [Counter(axis) for axis in zip(*rows, strict=True)]
+    return sum(
+        math.log(joint[row] * len(rows) ** (len(row) - 1))
+        - sum(math.log(count[value]) for count, value in zip(axes, row, strict=True))
+        for row in rows
+    ) / len(rows)
+
+
+def test_axes_of_few_values_are_counted():
+    draw = np.random.default_rng(5)
+    three = draw.integers(0, 3, (2000, 3))
+    three[:, 2] = (three[:, 0] + three[:, 1]) % 3  # any two are independent, all three are not
+    assert neighbour_total_corr(three) == pytest.approx(by_counts(three), abs=1e-12)
+    assert by_counts(three) == pytest.approx(math.log(3), abs=1e-3)
+    coin = draw.integers(0, 2, (2000, 1))
+    twice = np.hstack([coin, coin])
+    assert neighbour_total_corr(twice) == pytest.approx(by_counts(twice), abs=1e-12)
+    assert tree_total_corr(twice).total_corr == pytest.approx(math.log(2), abs=0.01)
+    independent = draw.integers(0, 2, (2000, 2)) > 0
+    assert neighbour_total_corr(independent) == pytest.approx(0, abs=2e-3)
+
+
+def test_one_axis_of_few_values_among_others():
+    draw = np.random.default_rng(6)
+    coin, z = draw.integers(0, 2, (N // 2, 1)), normal(2)[: N // 2]
+    assert neighbour_total_corr(np.hstack([coin, z])) == pytest.approx(0, abs=0.03)
+    moved = np.hstack([coin, z + coin * [100, 0]])
+    assert neighbour_total_corr(moved) == pytest.approx(math.log(2), abs=0.03)
+    shared = np.hstack([coin, z[:, :1], 0.8 * z[:, :1] + 0.6 * z[:, 1:]])
+    assert neighbour_total_corr(shared) == pytest.approx(-0.5 * math.log(0.36), abs=0.04)
+
+
+def test_samples_that_are_one_point_with_probability_a_half():
+    """dP / dΠP is (1/2) / (1/2)³ = 4 at the point and beside it."""
+    z = normal(3)[:4000]
+    z[np.random.default_rng(7).random(4000) < 0.5] = 0
+    assert neighbour_total_corr(z) == pytest.approx(math.log(4), abs=0.05)
+
+
+def test_copies_of_samples_read_as_counts():
+    z = np.repeat(normal(3)[:400], 5, 0)
+    assert neighbour_total_corr(z) == pytest.approx(2 * math.log(400), abs=1e-12)

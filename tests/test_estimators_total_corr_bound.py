@@ -50,3 +50,10 @@ def test_for_normal_means_it_is_high_by_at_most_half_a_log_two():
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="one shape"):
         estimators.total_corr_bound(torch.zeros(3, 2), torch.zeros(3, 1))
+    for logvar in (-800, 800):  # exp would underflow and overflow
+        with pytest.raises(ValueError, match="logvar must lie between -300 and 300"):
+            estimators.total_corr_bound(torch.zeros(3, 2), torch.full((3, 2), float(logvar)))
+
+
+def test_one_image_tells_nothing():
+    assert estimators.total_corr_bound([[0.3, 0.7, 1.9]], [[0.31, -0.77, 2.03]]) == 0.0

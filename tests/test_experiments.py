@@ -3,9 +3,10 @@
 from itertools import pairwise
 
 import pytest
+import tiny
 
-from disentangled import costs, experiments, plans, records
-from disentangled.data import DATA_SETS
+from disentangled import costs, experiments, plans, records, sweeps
+from disentangled.data import DATA_SETS, DataSet
 from disentangled.experiments import EXPERIMENTS, PROFILES, dlib_study, split_encoder
 from disentangled.nets import NETS
 from disentangled.runs import CHUNK
@@ -253,3 +254,40 @@ def test_unknown_names_list_the_valid_ones():
         experiments.settings("x", "smoke")
     with pytest.raises(ValueError, match="unknown profile 'x'; choose one of gpu, laptop, paper"):
         experiments.settings("beta_tcvae", "x")
+
+
+def declare(monkeypatch, *chosen):
+    tiny.register(monkeypatch.setitem)
+    monkeypatch.setitem(EXPERIMENTS, "tiny", lambda profile: list(chosen))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (tiny.setting(tiny.run(), (0,), scored_on="dsprite"), r"one of \['cars3d', .* got 'dspri"),
+        (
+            tiny.setting(tiny.run(dataset="tyni"), (0,)),
+            "a data set, one of .* got 'tyni'",
+        ),
+        (tiny.setting(tiny.run(size=5), (0,)), r"size of tiny to be one of \[1, 2, .*, got 5"),
+        (tiny.setting(tiny.run(size=4), (0,), scored_on="large"), r"large to be one of \[8\]"),
+        (tiny.setting(tiny.run(), (0, 1, 0)), r"every seed is one model, got \(0, 1, 0\) of vae"),
+    ],
+)
+def test_what_a_setting_names_is_there(monkeypatch, setting, message):
+    declare(monkeypatch, setting)
+    large = DataSet(lambda *_: tiny.images(), "of one size", sizes=(8,))
+    monkeypatch.setitem(DATA_SETS, "large", large)
+    for reading in (experiments.settings, sweeps.rows, sweeps.rescore, sweeps.complete):
+        with pytest.raises(ValueError, match=message):
+            reading("tiny", "smoke")
+
+
+def test_a_variant_is_a_run_of_its_own(monkeypatch):
+    """Were it that of the grid, the grid's tables would lose it without a word."""
+    grid = tiny.setting(tiny.run(), (0, 1))
+    declare(monkeypatch, grid, grid._replace(seeds=(1, 2), variant="a bug"))
+    with pytest.raises(ValueError, match="tiny, smoke declares vae on tiny twice"):
+        experiments.settings("tiny", "smoke")
+    declare(monkeypatch, grid, grid._replace(seeds=(2,), variant="later seeds"))
+    assert experiments.variants("tiny", "smoke") == {grid.run.id(2): "later seeds"}

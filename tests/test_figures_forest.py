@@ -81,3 +81,34 @@ def test_the_sentence_is_that_of_the_profile_that_leads():
         "0.15 to 0.3, 8 seeds). This is shown to be above 0."
     )
     assert four.leading("laptop") == ("gpu", LARGER["gpu"])
+
+
+@pytest.mark.parametrize("matters", [0.0, "nan", "inf", -0.1])
+def test_without_a_smallest_effect_that_matters_there_is_no_unit(matters):
+    record = Record("C-one", "reproduced", facts(0.1, 0.05, 0.15, matters=matters))
+    with pytest.raises(ValueError, match=f"Δ of C-one above 0 and finite, got {matters}"):
+        forest.forest([record], profile="laptop")
+
+
+@pytest.mark.parametrize("bad", [("nan", 0.0, 1.0), (0.0, "nan", 1.0), (0.0, -1.0, "nan")])
+def test_an_interval_without_numbers_is_named(bad):
+    record = Record("C-one", "inconclusive", facts(*bad))
+    with pytest.raises(ValueError, match=r"an interval of C-one, got low .*nan"):
+        forest.forest([record], profile="laptop")
+
+
+def test_an_interval_without_ends_goes_on_at_both():
+    record = Record("C-one", "inconclusive", facts("inf", "-inf", "inf", **PUBLISHED))
+    figure = forest.forest([record], profile="laptop")
+    arrows = {line.get_marker(): line.get_xdata()[0] for line in figure.axes[0].lines}
+    assert (arrows["<"], arrows[">"]) == (-forest.WIDEST, forest.WIDEST)
+    plt.close(figure)
+    table = forest.beside_published([record], profile="laptop")
+    assert table["inside"].tolist() == ["yes"]
+
+
+def test_a_published_effect_without_a_number_lies_in_no_interval():
+    """As JSON has it: text."""
+    for published in ("inf", "nan"):
+        record = Record("C-one", "reproduced", facts(0.1, 0.05, 0.15, published=published, by="x"))
+        assert forest.beside_published([record], profile="laptop")["inside"].tolist() == ["no"]

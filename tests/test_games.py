@@ -479,6 +479,7 @@ def drawing(draw, read=as_drawn):
         (game(saying("p", None, ("encoder",) * 2)), "that names each once"),
         (game(saying("p", None, "encoder")), "a tuple that names"),
         (game(whole("p"))._replace(weights={"n_data": 1.0}), "every loss is given n_data"),
+        (game(whole("p"), positive=("beta",)), r"positive must name some of \[\], got \['beta'\]"),
         (game(whole("p"), swept="beta"), r"swept must be one of \[\], got 'beta'"),
     ],
 )

@@ -76,5 +76,5 @@ def test_noise_stays_below_its_floor():
 
 
 def test_bins():
-    with pytest.raises(ValueError, match="n_bins must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="n_bins must be a whole number of at least 2, got 1"):
         disintegration(FACTORS, FACTORS, n_bins=1)

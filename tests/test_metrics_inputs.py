@@ -163,7 +163,7 @@ def test_parts_have_their_shapes(name):
 
 
 def test_bins():
-    with pytest.raises(ValueError, match="n_bins must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="n_bins must be a whole number of at least 2, got 1"):
         METRICS["mig"](CODE, FACTORS, n_bins=1)
 
 
@@ -186,3 +186,49 @@ def test_gaussian_tc_of_two_correlated_axes():
 def test_gaussian_tc_of_duplicated_axes_is_infinite():
     assert gaussian_tc(codes.duplicated(FACTORS)).value == np.inf
     assert gaussian_tc(codes.identity(FACTORS)).value == pytest.approx(0, abs=1e-12)
+
+
+@every
+def test_codes_whose_squares_are_no_numbers(name):
+    code = CODE.copy()
+    code[3, 1] = -1e160
+    with pytest.raises(ValueError, match=r"between -1e\+75 and 1e\+75, but axis 1 .* 1e\+160"):
+        score(name, code=code)
+
+
+@pytest.mark.parametrize("name", REGRESS)
+def test_factors_whose_squares_are_no_numbers(name):
+    factors = FACTORS.astype(float)
+    factors[7, 0] = 1e160
+    with pytest.raises(ValueError, match=r"factor 0 holds numbers as large as 1e\+160"):
+        score(name, factors=factors)
+
+
+DRAWN = {
+    "beta_vae_score": ("batch", "n_train", "n_eval"),
+    "factor_vae_score": ("batch", "n_train", "n_eval"),
+    "neighbour_r2": ("n_train", "n_eval"),
+    "linear_r2": ("n_train", "n_eval"),
+    "sap": ("n_train", "n_eval"),
+    "mig": ("n_bins",),
+    "disintegration": ("n_bins",),
+}
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, True, None, "3"])
+@pytest.mark.parametrize(("name", "count"), [(n, c) for n, cs in DRAWN.items() for c in cs])
+def test_counts_that_are_none(name, count, bad):
+    more = {"kind": "classifier"} if name == "sap" else {}
+    if name in REGRESS or name.endswith("vae_score"):
+        more["generator"] = torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match=f"{count} must be a whole number of at least [12], got"):
+        METRICS[name](CODE, FACTORS, **more, **{count: bad})
+
+
+def test_a_factor_of_one_value_among_the_judged():
+    factors = np.zeros((60, 1), int)
+    factors[0] = 1
+    with pytest.raises(ValueError, match="factor 0 has one value among the 2 images"):
+        METRICS["linear_r2"](
+            CODE, factors, generator=torch.Generator().manual_seed(0), n_train=40, n_eval=2
+        )

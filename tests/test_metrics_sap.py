@@ -231,3 +231,18 @@ def test_rows_follow_the_generator():
 def test_kinds():
     with pytest.raises(ValueError, match=r"one of \('r2', 'classifier', 'logistic'\), got 'svm'"):
         sap(codes.identity(FACTORS), FACTORS, kind="svm")
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-30, 1e70])
+def test_the_unit_of_a_factor_does_not_matter(unit):
+    code = codes.rotated(FACTORS)
+    known = r2(code).parts["scores"]
+    np.testing.assert_allclose(r2(code, FACTORS * unit).parts["scores"], known, atol=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-30])
+def test_machines_learn_nothing_from_an_axis_next_to_nothing(unit):
+    """C = 0.01 does not pay for the slope that it would take: one value is guessed for all."""
+    code = codes.identity(FACTORS) * unit
+    score = sap(code, FACTORS, kind="classifier").parts["scores"]
+    np.testing.assert_allclose(score, score[:, :1].repeat(3, 1))

@@ -135,5 +135,5 @@ def test_a_single_factor_leaves_nothing_to_tell(score):
 
 
 def test_a_batch_of_one_has_no_variance():
-    with pytest.raises(ValueError, match="at least 2 images, got 1"):
+    with pytest.raises(ValueError, match="batch must be a whole number of at least 2, got 1"):
         factor_vae(codes.identity(FACTORS), batch=1)

@@ -29,6 +29,14 @@ def test_one_gaussian(scale):
     assert Mixture([1.7], [scale]).entropies()[0] == pytest.approx(GAUSSIAN + np.log(scale))
 
 
+def test_noise_that_is_next_to_none():
+    mean = np.random.default_rng(0).normal(size=200)
+    known = np.log(200) + GAUSSIAN + np.log(1e-13)
+    assert Mixture(mean, np.full(200, 1e-13)).entropies()[0] == pytest.approx(known, abs=1e-6)
+    with pytest.raises(ValueError, match="1e-14 of the spread of means or more, got 1e-16"):
+        Mixture(mean, np.full(200, 1e-16))
+
+
 def test_components_that_coincide_are_one_gaussian():
     found = Mixture(np.full(1000, 0.3), np.full(1000, 2.0)).entropies()[0]
     assert found == pytest.approx(GAUSSIAN + np.log(2), abs=1e-7)

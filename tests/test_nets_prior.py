@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from disentangled import gaussian
+from disentangled import gaussian, nets
 from disentangled.nets import PARTS
 from disentangled.nets.prior import LAYERS
 
@@ -87,3 +87,12 @@ def test_building_it_draws_no_random_numbers():
     before = torch.random.get_rng_state()
     prior()
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("role", ["encoder", "decoder", "critic"])
+def test_a_prior_plays_no_other_role(role):
+    """As a critic it would give a density an axis, of which losses would read the first two."""
+    assert "flow_prior" not in nets.names(role)
+    with pytest.raises(ValueError, match=f"unknown {role} 'flow_prior'; choose one of"):
+        nets.builder(role, "flow_prior")
+    assert "flow_prior" in nets.names("prior")

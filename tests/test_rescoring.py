@@ -269,6 +269,19 @@ def test_models_may_be_judged_on_other_images_than_they_saw(home, monkeypatch):
     monkeypatch.setitem(SCORES, "elbo", again)
     sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
     assert found() == of(dark)
+    # and where they are gone, it is they that are named
+    monkeypatch.setitem(SCORES, "elbo", again._replace(version=again.version + 1))
+    monkeypatch.setattr(loading, "_LOADED", {})
+
+    def absent(*_):
+        raise FileNotFoundError("expected dark.npz, found none")
+
+    monkeypatch.setitem(datasets.DATA_SETS, "dark", datasets.DataSet(absent, "not here"))
+    with pytest.warns(UserWarning, match="expected dark.npz") as told:
+        rows = sweeps.rescore("tiny", "smoke", hardware=tiny.CPU)
+    said = [str(warning.message).partition(":")[0] for warning in told]
+    assert said == ["dark is left out", "no model of vae is committed"]
+    assert rows.empty
 
 
 def test_the_median_seeds_decoder_and_codes_are_committed(home, monkeypatch):
@@ -357,6 +370,7 @@ def test_scores_that_need_factors_are_left_out_where_there_are_none():
 
 
 def test_an_unknown_score_is_an_error_that_lists_what_there_is(monkeypatch):
+    tiny.register(monkeypatch.setitem)
     declare(monkeypatch, setting(at_end=("magic",)))
     with pytest.raises(ValueError, match=r"unknown score 'magic'; choose one of dci_boosting, d"):
         experiments.settings("tiny", "smoke")

@@ -150,7 +150,8 @@ def test_weights_that_are_not_given_are_the_recipes():
         ({"precision": "fp16"}, "unknown precision 'fp16'; choose one of bf16, fp32, tf32"),
         ({"steps": 75}, "positive multiple of 50, got 75"),
         ({"steps": 0}, "positive multiple of 50, got 0"),
-        ({"batch": 0}, "batch must be above 0, got 0"),
+        ({"batch": 0}, "batch must be above 0 and finite, got 0"),
+        ({"learning_rate": float("inf")}, "learning_rate must be above 0 and finite, got inf"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
     ],
 )
@@ -158,3 +159,20 @@ def test_bad_settings_are_errors_that_say_what_is_valid(changes, message):
     chosen = {"objective": "vae", "critic": ""} | changes
     with pytest.raises(ValueError, match=message):
         tiny.run(**chosen)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -float("inf"), None, 1j, 10**400])
+@pytest.mark.parametrize("name", [n for n in tiny.PLAYABLE if OBJECTIVES[n].weights])
+def test_weights_are_finite_numbers(name, weight):
+    wanted = [key for key, value in OBJECTIVES[name].weights.items() if isinstance(value, float)]
+    for key in wanted:
+        with pytest.raises(ValueError, match=f"{key} of {name} must be a finite number, got"):
+            tiny.run(name, weights={key: weight})
+        assert tiny.run(name, weights={key: 2}).weights[key] == 2.0
+
+
+@pytest.mark.parametrize("steps", [0, -1.0])
+def test_a_rise_takes_steps(steps):
+    """At none the capacity of the first step would be 0 / 0."""
+    with pytest.raises(ValueError, match="capacity_steps of annealed_vae must be above 0, got"):
+        tiny.run("annealed_vae", weights={"capacity_steps": steps})

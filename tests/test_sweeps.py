@@ -30,6 +30,8 @@ from disentangled import (
     workers,
 )
 from disentangled import data as datasets
+from disentangled.data import FactorData
+from disentangled.deadlines import in_minutes
 
 SCRIPT = Path(tiny.__file__)
 N_RUNS = 9
@@ -262,6 +264,26 @@ def test_data_that_are_not_on_disk_leave_their_setting_out(home, monkeypatch):
     assert len(told) == 1
     assert sweeps.rows("tiny", "smoke")["dataset"].unique().tolist() == ["tiny"]
     assert plans.cost("tiny", "smoke").runs == 2
+    # data that models are judged on are as needed as those that they train on
+    judged_elsewhere = one(seeds=(2,))._replace(scored_on="absent")
+    only(monkeypatch, judged_elsewhere, one(), one(seeds=(3,)))
+    for minutes in (None, 10):
+        with pytest.warns(UserWarning, match="absent is left out: expected absent.npz"):
+            sweeps.work("tiny", "smoke", tiny.CPU, minutes and in_minutes(minutes))
+        assert plans.missing("tiny", "smoke") == [judged_elsewhere]
+
+
+def test_models_are_judged_on_images_of_their_shape_and_factors(home, monkeypatch):
+    data = tiny.images()
+    colour = FactorData("rgb", data.images.repeat(1, 3, 1, 1), data.factors, data.factor_names,
+                        data.factor_sizes, source="made up")  # fmt: skip
+    monkeypatch.setitem(datasets.DATA_SETS, "rgb", datasets.DataSet(lambda *_: colour, "colour"))
+    chosen = one()._replace(scored_on="rgb")
+    only(monkeypatch, chosen)
+    message = r"images like those of tiny, .*\(1, 4, 4\).*, got rgb with \(\(3, 4, 4\)"
+    with pytest.raises(ValueError, match=message):
+        sweeps.work("tiny", "smoke", tiny.CPU)
+    assert plans.missing("tiny", "smoke") == [chosen]
 
 
 def test_an_error_in_training_is_not_taken_for_missing_data(home, monkeypatch):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -63,7 +62,7 @@ def work(experiment: str, profile: str, client: Client) -> None:
         RuntimeError: a stack failed, after all others have ended.
     """
     absent: set[str] = set()
-    while left := [s for s in plans.missing(experiment, profile) if s.run.dataset not in absent]:
+    while left := loading.not_needing(absent, plans.missing(experiment, profile)):
         if not _train(left, client, absent):
             time.sleep(POLL)
 
@@ -87,13 +86,11 @@ def _train(left: Sequence[Setting], client: Client, absent: set[str]) -> bool:
                 stack = stacks[future]
                 if (error := future.exception()) is not None:
                     failed.append((stack.run.title(), error))
-                elif isinstance(files := future.result(), str):
-                    if stack.run.dataset not in absent:
-                        about = f"{stack.run.dataset} is left out: {files}"
-                        warnings.warn(about, stacklevel=4)
-                        absent.add(stack.run.dataset)
                 else:
-                    _write(stack, files)
+                    files, lacking = future.result()
+                    loading.warn_of(lacking, absent, stacklevel=4)
+                    if not lacking:
+                        _write(stack, files)
                 future.release()
                 bar.update()
         finally:
@@ -107,8 +104,8 @@ def _train(left: Sequence[Setting], client: Client, absent: set[str]) -> bool:
     return bool(stacks)
 
 
-def trained(stack: Setting) -> dict[str, bytes] | str:
-    """Train a stack, on a worker: its files by name, or why its data are not there."""
+def trained(stack: Setting) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Train a stack, on a worker: its files by name; or none, and by name why data are absent."""
     run, hardware = stack.run, Hardware()
     with (
         _ONE_AT_A_TIME,
@@ -116,14 +113,12 @@ def trained(stack: Setting) -> dict[str, bytes] | str:
         store.elsewhere(Path(folder)),
         one_thread(hardware),
     ):
-        try:
-            data = loading.loaded(run)
-        except FileNotFoundError as error:
-            return str(error)
-        workers.train(stack, data.to(hardware.device), hardware)
+        if lacking := loading.absent(stack):
+            return {}, lacking
+        workers.train(stack, loading.loaded(run).to(hardware.device), hardware)
         home = store.folder(run.experiment, run.profile)
         paths = {path.relative_to(home).as_posix(): path for path in home.rglob("*.*")}
-        return {n: p.read_bytes() for n, p in paths.items() if archives.order(n) is not None}
+        return {n: p.read_bytes() for n, p in paths.items() if archives.order(n) is not None}, {}
 
 
 def _write(stack: Setting, files: dict[str, bytes]) -> None:

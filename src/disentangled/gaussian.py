@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import operator
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -131,11 +133,17 @@ def times(x: Tensor, matrix: Tensor) -> Tensor:
 def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:
     """`value` as a detached float64 CPU tensor of `n_axes` axes, not empty, all entries finite.
 
-    Raises: ValueError that names the argument when the number of axes differs, an axis is empty,
-    or an entry is NaN or infinite.
+    Raises: ValueError that names the argument when it is no array of real numbers, the number of
+    axes differs, an axis is empty, or an entry is NaN or infinite.
     """
-    # Without its dtype here a list of Python floats would pass through float32.
-    tensor = torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
+    is_tensor = isinstance(value, torch.Tensor)
+    if value.is_complex() if is_tensor else np.iscomplexobj(value):
+        raise ValueError(f"{name} must be real, got complex numbers: pass their real parts")
+    try:
+        # Without its dtype here a list of Python floats would pass through float32.
+        tensor = torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers, got {error}") from error
     if tensor.numel() == 0 or (n_axes is not None and tensor.ndim != n_axes):
         axes = "" if n_axes is None else f" of {n_axes} axes"
         raise ValueError(
@@ -148,6 +156,20 @@ def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:
             "look for a diverged run, and drop or mend these entries first"
         )
     return tensor
+
+
+def whole(value: Any, name: str, least: int) -> int:
+    """`value` as an int.
+
+    Raises: ValueError that names the argument when it is no whole number, or below `least`.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return number
 
 
 def covariance_matrix(value: Any, name: str = "covariance") -> Tensor:

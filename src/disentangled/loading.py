@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping, Sequence
+
 from disentangled import data as datasets
 from disentangled.data import FactorData
 from disentangled.deadlines import Deadline
@@ -29,10 +32,47 @@ def judged(setting: Setting, data: FactorData) -> FactorData:
 
     Raises:
         FileNotFoundError: they are not on disk.
+        ValueError: they have other channels or factors than those of the run.
     """
     if not setting.scored_on:
         return data
-    return _once(setting.scored_on, setting.run.size).to(data.device)
+    seen = _once(setting.scored_on, setting.run.size)
+    kinds = [(tuple(d.images.shape[1:]), tuple(d.factor_names)) for d in (data, seen)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"expected scored_on of {setting.run.title()} to name images like those of "
+            f"{setting.run.dataset}, of shape and factors {kinds[0]}, got {setting.scored_on} "
+            f"with {kinds[1]}; choose another data set, or leave it out"
+        )
+    return seen.to(data.device)
+
+
+def absent(setting: Setting) -> dict[str, str]:
+    """The data sets that the setting trains on or is judged on and that are not on disk, and of
+    each the message that says how to get it; loads those that are."""
+    found = {}
+    for name in _names(setting):
+        try:
+            _once(name, setting.run.size)
+        except FileNotFoundError as error:
+            found[name] = str(error)
+    return found
+
+
+def not_needing(absent: set[str], settings: Sequence[Setting]) -> list[Setting]:
+    """The settings that neither train on one of these data sets nor are judged on one."""
+    return [setting for setting in settings if absent.isdisjoint(_names(setting))]
+
+
+def warn_of(absent: Mapping[str, str], known: set[str], *, stacklevel: int) -> None:
+    """Warn that data sets are left out and why, each once: those that are known say nothing."""
+    for name in absent.keys() - known:
+        warnings.warn(f"{name} is left out: {absent[name]}", stacklevel=stacklevel + 1)
+    known.update(absent)
+
+
+def _names(setting: Setting) -> list[str]:
+    return list(dict.fromkeys(filter(None, (setting.run.dataset, setting.scored_on))))
 
 
 def _once(name: str, size: int) -> FactorData:
@@ -42,7 +82,7 @@ def _once(name: str, size: int) -> FactorData:
     return _LOADED[key]
 
 
-def time_for(run: Run, deadline: Deadline) -> bool:
-    """Whether the run's images are loaded, or there is time for that."""
-    here = (run.dataset, run.size) in _LOADED
+def time_for(setting: Setting, deadline: Deadline) -> bool:
+    """Whether the images of the setting are loaded, or there is time for that."""
+    here = all((name, setting.run.size) in _LOADED for name in _names(setting))
     return here or deadline.allows(deadline.expected("loading", SECONDS))

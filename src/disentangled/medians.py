@@ -33,7 +33,7 @@ def commit(
             continue
         if deadline:
             done = run.setting_id() not in renewed and models.committed(setting) is not None
-            if done or not loading.time_for(run, deadline):
+            if done or not loading.time_for(setting, deadline):
                 continue
         try:
             data = loading.judged(setting, loading.loaded(run)).to(device)

@@ -98,13 +98,23 @@ class Record:
     @property
     def sentence(self) -> str:
         """The answer to an empirical claim in one plain sentence, for a page's first screen, from
-        the rows of the profile that leads."""
+        the rows of the profile that leads.
+
+        Raises:
+            ValueError: a record of no claim, which has no rows.
+        """
+        if self.facts["how"] != "rows":
+            raise ValueError(
+                f"expected a claim about rows, got {self.id}, which was decided by "
+                f"{self.facts['how']}; show the record itself"
+            )
         profile, facts = self.leading("")
         verdict = facts["verdict"]
         if verdict == "not run":
             return "Not run: the rows that would answer this are not there."
         unit = "" if facts["unit"] in ("score", "correlation") else " nats"
-        effect = _minus(f"{facts['effect']:.2g}{unit}")
+        # infinity is kept as text
+        effect = _minus(f"{float(facts['effect']):.2g}{unit}")
         if verdict == "described":
             return f"Described, not tested: {facts['quantity']}, is {effect}."
         low, high = (_minus(f"{float(facts[bound]):.2g}") for bound in ("low", "high"))
@@ -113,6 +123,8 @@ class Record:
             "seeds)"
         )
         matters = f"{facts['matters']:g}, the least that would matter"
+        n = facts.get("n_needed")  # 0 where the interval has no end
+        seeds = f"about {n} seeds" if n else "more seeds"
         told = {
             ("more", "reproduced"): "This is shown to be above 0.",
             (
@@ -127,8 +139,7 @@ class Record:
             ("same", "not reproduced"): "This is shown to differ from 0.",
         }.get(
             (facts["asks"], verdict),
-            f"Both 0 and {matters}, remain possible; about {facts.get('n_needed', 'more')} seeds "
-            "would settle it.",
+            f"Both 0 and {matters}, remain possible; {seeds} would settle it.",
         )
         where = f" in the profile {profile}" if profile else ""
         return f"{verdict.capitalize()}{where}: {found}. {told}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
@@ -54,9 +55,10 @@ class Run:
     steps_after is the length of the second phase of a recipe that has one.
 
     Raises:
-        ValueError: an unknown name or weight, a weight of another kind, a role without a net or
-            a net without a role, a size that is not above 0, steps that are no multiple of
-            `CHUNK`, or a correlation that no density has.
+        ValueError: an unknown name or weight, a weight of another kind, one that is not finite
+            or not above 0 where it must be, a role without a net or a net without a role, a size
+            that is not above 0, steps that are no multiple of `CHUNK`, or a correlation that no
+            density has.
     """
 
     experiment: str
@@ -86,16 +88,23 @@ class Run:
             if isinstance(weight, str) != isinstance(recipe.weights[name], str):
                 kind = type(recipe.weights[name]).__name__
                 raise ValueError(f"{name} of {self.objective} is a {kind}, got {weight!r}")
-        weights = {**recipe.weights, **self.weights}
-        weights = {k: v if isinstance(v, str) else float(v) for k, v in weights.items()}
+        weights = {
+            name: weight if isinstance(weight, str) else self._number(name, weight)
+            for name, weight in {**recipe.weights, **self.weights}.items()
+        }
+        for name in recipe.positive:
+            if not float(weights[name]) > 0:
+                raise ValueError(
+                    f"{name} of {self.objective} must be above 0, got {weights[name]}"
+                )
         object.__setattr__(self, "weights", weights)
         self._check_nets(recipe)
         known("precision", self.precision, PRECISIONS)
         if "scheme" in weights:
             known("scheme", str(weights["scheme"]), SCHEMES)
         for name in ("size", "pixel_area", "n_axes", "batch", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
         for name in ("size", "pixel_area", "n_axes", "batch", "steps", "steps_after"):
             if not isinstance(getattr(self, name), int):
                 raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
@@ -116,6 +125,16 @@ class Run:
                 f"{self.n_axes} axes, got {self.noise_correlation}: elsewhere the noise has no "
                 "density"
             )
+
+    def _number(self, name: str, weight: Any) -> float:
+        """A weight as a float; a ValueError unless it is a finite number."""
+        try:
+            number = float(weight)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(f"{name} of {self.objective} must be a finite number, got {weight!r}")
+        return number
 
     def _check_nets(self, recipe: Recipe) -> None:
         """Name the net of every role once, and check that each can play it."""

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import time
-import warnings
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -82,14 +81,14 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
     declared = [s for s in settings(experiment, profile) if rescoring.untaken(s)]
     progress = bar(f"{experiment}, {profile}, scores", len(declared), unit="setting")
     gone: list[str] = []
+    left_out: set[str] = set()
     with one_thread(hardware):
         for setting in declared:
             run = setting.run
-            try:
-                data = loading.judged(setting, loading.loaded(run)).to(hardware.device)
-            except FileNotFoundError as error:
-                warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=2)
+            if lacking := loading.absent(setting):
+                loading.warn_of(lacking, left_out, stacklevel=2)
                 continue
+            data = loading.judged(setting, loading.loaded(run)).to(hardware.device)
             left = rescoring.renew(setting, data)
             gone += [f"{run.id(u.seed)}, seed {u.seed}, step {u.step}: {u.name}" for u in left]
             progress.update()
@@ -204,7 +203,7 @@ def work(
             left = missing(experiment, profile, as_declared=True)
             _train_all(left, hardware, impossible, deadline)
             return
-        while left := [s for s in missing(experiment, profile) if s.run.dataset not in impossible]:
+        while left := loading.not_needing(impossible, missing(experiment, profile)):
             if not _train_all(left, hardware, impossible):
                 time.sleep(POLL)
 
@@ -218,17 +217,14 @@ def _train_all(
     """Train these settings but those of impossible data; False if others have claims on all."""
     found = False
     for setting in left:
-        run = setting.run
-        if run.dataset in impossible or (deadline and not loading.time_for(run, deadline)):
+        too_late = deadline and not loading.time_for(setting, deadline)
+        if too_late or not loading.not_needing(impossible, [setting]):
             continue
-        try:
-            data = loading.loaded(run)
-        except FileNotFoundError as error:
-            warnings.warn(f"{run.dataset} is left out: {error}", stacklevel=3)
-            impossible.add(run.dataset)
-        else:
-            about = (setting, data.to(hardware.device), hardware)
-            found |= train(*about, deadline) if deadline else train(*about)
+        if lacking := loading.absent(setting):
+            loading.warn_of(lacking, impossible, stacklevel=3)
+            continue
+        about = (setting, loading.loaded(setting.run).to(hardware.device), hardware)
+        found |= train(*about, deadline) if deadline else train(*about)
     return found
 
 

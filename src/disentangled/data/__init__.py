@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import Images, PackedImages
 
-__all__ = ["DATA_SETS", "DataSet", "FactorData", "Images", "PackedImages", "load", "on_disk"]
+__all__ = [
+    "DATA_SETS",
+    "DataSet",
+    "FactorData",
+    "Images",
+    "PackedImages",
+    "check",
+    "load",
+    "on_disk",
+]
 
 Root = str | PathLike[str] | None
 SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -172,6 +181,15 @@ def on_disk(name: str, *, root: Root = None) -> Path | None:
         return None
 
 
+def check(name: str, size: int) -> None:
+    """Hold a name and a size against what there is, without loading anything.
+
+    Raises:
+        ValueError: an unknown data set, or a size that it does not have; the message lists both.
+    """
+    _side(name, _entry(name).sizes, size)
+
+
 def _entry(name: str) -> DataSet:
     if name not in DATA_SETS:
         raise ValueError(f"expected a data set, one of {sorted(DATA_SETS)}, got {name!r}")
@@ -189,7 +207,7 @@ def _function(place: str | Callable[..., Any]) -> Callable[..., Any]:
 def _side(name: str, sizes: tuple[int, ...], size: int | None) -> int:
     if size is None:
         return sizes[-1]
-    if size not in sizes:
+    if not isinstance(size, int) or isinstance(size, bool) or size not in sizes:
         kind = " (divisors of 64)" if sizes == SIZES else ""
         raise ValueError(f"expected size of {name} to be one of {list(sizes)}{kind}, got {size!r}")
     return size

@@ -17,6 +17,8 @@ from torch import Tensor
 from disentangled.data.files import bad_file
 from disentangled.data.images import image_index, only_images
 
+DAMAGE = (OSError, RuntimeError, KeyError)
+"""What h5py raises of damaged files, according to where the damage is."""
 Axes = Literal["nchw", "nhwc", "nhw"]
 """The order of the axes in the file: images, channels, height, width."""
 GET = "Put the whole file there"
@@ -131,7 +133,7 @@ class Hdf5Images:
                     array.read_direct(read, block, np.s_[first:end])
                 else:
                     read[first:end] = array[block][wanted[first:end] - start]
-        except (OSError, RuntimeError) as error:
+        except DAMAGE as error:
             raise self._damaged(error) from error
         return read if np.array_equal(wanted, rows) else read[place.reshape(-1)]
 
@@ -148,11 +150,11 @@ class Hdf5Images:
             raise FileNotFoundError(f"expected the file {self.path}, found none. {self.mend}")
         try:
             file = h5py.File(self.path, "r")
-        except OSError as error:
+            array, keys = file.get(self.key), list(file)
+        except DAMAGE as error:
             raise self._damaged(error) from error
-        array = file.get(self.key)
         if not isinstance(array, h5py.Dataset):
-            came, expected = f"the keys {list(file)}", f"an array {self.key!r}"
+            came, expected = f"the keys {keys}", f"an array {self.key!r}"
         elif array.dtype != np.uint8 or array.ndim != len(self.axes):
             came = f"{array.dtype} of shape {array.shape}"
             expected = f"{self.key} as uint8 with the axes {self.axes!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -209,13 +209,33 @@ def averaged(images: Tensor, size: int) -> Tensor:
 
     Returns:
         uint8 (N, C, size, size).
+
+    Raises:
+        ValueError: another size.
     """
-    block = images.shape[-1] // size
+    block = block_side(images.shape, size)
     if block == 1:
         return images
     # exact in float32: the mean of a block is a whole number over a power of two
     mean = torch.nn.functional.avg_pool2d(images.to(torch.float32), block)
     return (mean + 0.5).to(torch.uint8)
+
+
+def block_side(shape: Sequence[int], size: int) -> int:
+    """The side of the blocks (..., side, side) that are averaged to a pixel of the new side.
+
+    Raises:
+        ValueError: images that are not square, or whose side is not size times a power of two.
+    """
+    height, width = shape[-2:]
+    fits = isinstance(size, int) and size > 0 and width % size == 0
+    block = width // size if fits else 0
+    if height != width or block < 1 or block & (block - 1):
+        raise ValueError(
+            f"expected square images whose side is the new side times a power of two, got "
+            f"{height} x {width} and {size!r}; halve the side as often as you like"
+        )
+    return block
 
 
 def resized(images: NDArray[Any], size: int) -> Tensor:

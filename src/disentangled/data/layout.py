@@ -34,8 +34,20 @@ class Layout(NamedTuple):
         return math.prod(self.sizes)
 
     def part(self, **used: Iterable[int]) -> Layout:
-        """The same grid with fewer values of some properties."""
+        """The same grid with fewer values of some properties.
+
+        Raises:
+            ValueError: another property, no value at all, or values that the grid does not have
+                or that come twice.
+        """
         fewer = {name: tuple(values) for name, values in used.items()}
+        for name, values in fewer.items():
+            if name not in self.used:
+                raise ValueError(f"expected a property, one of {list(self.used)}, got {name!r}")
+            if not values or len(set(values)) < len(values) or set(values) - set(self.used[name]):
+                raise ValueError(
+                    f"expected values of {name}, each once, of {self.used[name]}, got {values}"
+                )
         return self._replace(used=self.used | fewer)
 
     def factors(self) -> Tensor:

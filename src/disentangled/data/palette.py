@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from disentangled.data.images import image_index, only_images
+from disentangled.data.images import block_side, image_index, only_images
+
+ROUNDING = 1e-3
+"""Sums of float32 shares times 255 are no further above 255."""
 
 AT_ONCE = 64
 """Images that are coloured together: few enough for a processor's caches."""
@@ -158,8 +161,21 @@ def whole_light(light: Tensor) -> Tensor:
 
     Returns:
         uint8 (G, R, H, W), each less than 1 from the light; halves of sums are rounded up.
+
+    Raises:
+        ValueError: another shape, NaN, light below 0, or sums above 255 by more than rounding.
     """
-    sums = light.cumsum(1).add(0.5).floor()
+    if light.ndim != 4:
+        raise ValueError(f"expected light (G, R, H, W), got shape {tuple(light.shape)}")
+    # half precision has no room for fractions up here
+    sums = (light if light.dtype == torch.float32 else light.double()).cumsum(1)
+    if light.numel() and not (bool((light >= 0).all()) and float(sums.max()) <= 255 + ROUNDING):
+        raise ValueError(
+            f"expected light from 0 that sums over regions to 255 at most, got {light.min()} to "
+            f"{light.max()} and sums up to {sums.max()}; scale shares by 255, and where regions "
+            "overlap, the one in front takes from the one behind"
+        )
+    sums = sums.add(0.5).floor()
     return sums.diff(dim=1, prepend=torch.zeros_like(sums[:, :1])).to(torch.uint8)
 
 
@@ -175,6 +191,9 @@ def pooled_light(light: Tensor, size: int) -> Tensor:
 
     Returns:
         uint8 (G, R, size, size).
+
+    Raises:
+        ValueError: another size, or light that `whole_light` refuses.
     """
     # exact in float32: sums of whole numbers over a power of two
-    return whole_light(avg_pool2d(light.to(torch.float32), light.shape[-1] // size))
+    return whole_light(avg_pool2d(light.to(torch.float32), block_side(light.shape, size)))

@@ -2,7 +2,7 @@
 
 HDF5 packs an array in chunks, and to read a number means to unpack its chunk. Where a chunk holds
 a few pixels of thousands of images, a batch drawn at random costs as much as all of them. In the
-copy each image is a chunk, with a checksum of its own.
+copy each image is a chunk, with a checksum of its own; the newest format has them for the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from disentangled import progress
 from disentangled.data.files import bad_file, claim, roots
-from disentangled.data.hdf5 import Hdf5Images
+from disentangled.data.hdf5 import DAMAGE, Hdf5Images
 from disentangled.data.images import averaged
 
 FOLDER = "rearranged"
@@ -79,11 +79,11 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _is_of(copy: Path, path: Path) -> bool:
-    """Whether a file is there and a copy of another; one that cannot be opened is none."""
+    """Whether a file is there and a copy of another; one that cannot be read is none."""
     try:
         with h5py.File(copy, "r") as file:
-            return list(file.attrs.get("source", ())) == _stamp(path)
-    except OSError:
+            return "images" in file and list(file.attrs.get("source", ())) == _stamp(path)
+    except (*DAMAGE, TypeError):
         return False
 
 
@@ -99,7 +99,7 @@ def _copy(
     aside = place.with_name(f".{place.stem}.partial")
     about = f"{path.name}, {n_images:,} images of {size} px, once"
     try:
-        with contextlib.closing(source), h5py.File(aside, "w") as file:
+        with contextlib.closing(source), h5py.File(aside, "w", libver="latest") as file:
             images = file.create_dataset(
                 "images",
                 (n_images, n_channels, size, size),

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from disentangled.data.factor_data import FactorData
 from disentangled.data.files import bad_file, find
+from disentangled.data.hdf5 import DAMAGE
 from disentangled.data.layout import Layout, grid
 from disentangled.data.rearranged import rearranged
 from disentangled.data.resampled import SHAPES3D, loaders
@@ -104,7 +105,7 @@ def _labels(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
                 came = f"{labels.dtype} of shape {labels.shape}"
                 raise bad_file(path, f"labels as float64 of shape {shape}", came, MEND)
             return labels[:]
-    except (OSError, RuntimeError) as error:
+    except DAMAGE as error:
         raise bad_file(
             path, "an HDF5 file", f"a damaged or cut-off one ({error})", MEND
         ) from error

@@ -18,6 +18,11 @@ from disentangled.types import LogQ
 # Bound in nats on the error of expanding (z - mean)^2 / variance, from which terms are mended.
 EXPANSION_ERROR = 1e-9
 
+# Within these, squares over variances stay far from the ends of float64. An encoder in float32 has
+# no larger means, and a standard deviation of e^-150 is no noise.
+LARGEST_LOGVAR = 300.0
+LARGEST = 1e75
+
 # exp is ten times slower where its result underflows; e^-700 of the largest term is nothing.
 LOWEST = -700.0
 
@@ -27,9 +32,10 @@ def posterior(
 ) -> tuple[Tensor, ...]:
     """Checked float64 mean (N, D), logvar (N, D) and noise covariance (D, D), on a device.
 
-    Raises: ValueError on NaN, on shapes that differ, or on a singular noise.
+    Raises: ValueError on NaN, on shapes that differ, on numbers whose squares over variances
+    float64 cannot hold, on a singular noise, or on a device that is not there.
     """
-    mean, logvar = gaussian.finite(mean, "mean", 2), gaussian.finite(logvar, "logvar", 2)
+    mean, logvar = bounded(mean, "mean", LARGEST), bounded(logvar, "logvar", LARGEST_LOGVAR)
     if mean.shape != logvar.shape:
         raise ValueError(
             f"mean and logvar must have one shape (N, D), got {tuple(mean.shape)} "
@@ -40,7 +46,41 @@ def posterior(
         raise ValueError(
             "noise_covariance is singular, q(z|x) has no density: lower the correlation"
         )
-    return mean.to(device), logvar.to(device), noise.to(device)
+    there = computing(device)
+    return mean.to(there), logvar.to(there), noise.to(there)
+
+
+def bounded(value: Any, name: str, largest: float) -> Tensor:
+    """`value` as `gaussian.finite` on two axes, no entry beyond -largest and largest.
+
+    Raises: ValueError, as `gaussian.finite` and on larger entries.
+    """
+    tensor = gaussian.finite(value, name, 2)
+    most = float(tensor.abs().max())
+    if most > largest:
+        raise ValueError(
+            f"{name} must lie between {-largest:g} and {largest:g}, got entries as large as "
+            f"{most:.3g}: look for a diverged run, and leave it out"
+        )
+    return tensor
+
+
+def computing(device: torch.device | str) -> torch.device:
+    """The device of this name, if it computes in float64.
+
+    Raises: ValueError when it is not there, or holds no numbers.
+    """
+    try:
+        there = torch.empty(0, dtype=torch.float64, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        said = str(error).partition("\n")[0]
+        raise ValueError(
+            f"expected a device that computes in float64 here, 'cpu' or a GPU as 'cuda', got "
+            f"{device!r}: {said}"
+        ) from error
+    if there.type == "meta":
+        raise ValueError("expected a device that computes, got 'meta', which holds no numbers")
+    return there
 
 
 def log_mixture(
@@ -117,10 +157,11 @@ def log_aggregate_posterior_dataset(
 
     **Error**: below 1e-9 nats, no bias. Cost: M N (D + 1) exponentials of 7 ns on one core, 14 s
     for M = 4,096, N = 46,080, D = 10; memory about 100 kB · block.
-    Raises: ValueError on NaN, on shapes that do not fit, or on a singular noise.
+    Raises: ValueError on NaN, on shapes that do not fit, on a singular noise, on a block below 1,
+    on a device that is not there, or where |mean| or |z| is above 1e75 or |logvar| above 300.
     """
     mean, logvar, noise = posterior(mean, logvar, noise_covariance, device)
-    z = gaussian.finite(z, "z", 2).to(device)
+    z, block = bounded(z, "z", LARGEST).to(mean.device), gaussian.whole(block, "block", 1)
     n_axes = mean.shape[1]
     if z.shape[1] != n_axes:
         raise ValueError(f"z must have the {n_axes} axes of mean, got shape {tuple(z.shape)}")

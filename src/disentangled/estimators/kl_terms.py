@@ -11,7 +11,7 @@ from torch import Tensor
 
 from disentangled import gaussian
 from disentangled.estimators import mixture
-from disentangled.estimators.dataset import log_mixture, posterior
+from disentangled.estimators.dataset import computing, log_mixture, posterior
 
 REACH = 8.0  # standard deviations; the mass beyond is 1e-15
 SETTLED = 1e-7  # nats between one step and its half: halving squares the error
@@ -140,13 +140,12 @@ def kl_terms_sampled(
     3e-5 nats an axis for the grids. At 4,096 samples and N = 46,080 on ten axes it was 0.0003 for
     TC = 0 and 0.016 for TC = 3.05. The regression's bias, of the order of 1 / n_samples, is far
     below. Cost: n_samples N exponentials, 1.5 s of one core there.
-    Raises: ValueError on NaN, on shapes that do not fit, on a singular noise, or on fewer than 16
-    samples.
+    Raises: ValueError on NaN, on shapes that do not fit, on a singular noise, on fewer than 16
+    samples, on a device that is not there, or on noise below 1e-14 of the spread of means.
     Source: Chen et al. 2018 (paper C), eq. 2.
     """
     mean, logvar, noise = posterior(mean, logvar, noise_covariance)
-    if n_samples < 16:
-        raise ValueError(f"n_samples must be at least 16 to tell an error, got {n_samples}")
+    n_samples, there = gaussian.whole(n_samples, "n_samples", 16), computing(device)
     n_data, n_axes = mean.shape
     index = torch.randint(n_data, (n_samples,), generator=generator)
     white = torch.randn(n_samples, n_axes, generator=generator, dtype=torch.float64)
@@ -160,8 +159,8 @@ def kl_terms_sampled(
     log_qz_axes = torch.stack(
         [torch.from_numpy(axis.log_density(z[:, j].numpy())) for j, axis in enumerate(axes)], 1
     ).sum(1)
-    there = [part.to(device) for part in (mean, logvar, noise)]
-    parts = [log_mixture(points.to(device), *there).cpu() for points in z.split(4096)]
+    law = [part.to(there) for part in (mean, logvar, noise)]
+    parts = [log_mixture(points.to(there), *law).cpu() for points in z.split(4096)]
     log_qz = torch.cat(parts)
     log_qz_given_x = gaussian.joint_log_prob(z, mean[index], logvar[index], noise)
     log_pz = gaussian.standard_log_prob(z).sum(1)

@@ -35,6 +35,7 @@ LOG_STEP = 0.06  # between the nodes, in log standard deviation
 LONGEST = 2**18  # grid points of a line whose components differ much in scale
 OCTAVE = 12  # nodes that share a grid
 ROUNDING = 1e-13  # of the FFT, relative to the peak of the density
+FINEST = 1e-14  # of the spread of means: float64 rounds less than this away
 CUTOFF = 8.6  # frequencies beyond, in 1/s, are damped below rounding
 
 
@@ -44,8 +45,8 @@ class Mixture:
     Args:
         mean, scale: (N,) finite, scale in standard deviations, all above 0.
 
-    Raises: ValueError on other shapes, on NaN, on a scale that is not above 0: such a code has
-    no density.
+    Raises: ValueError on other shapes, on NaN, on a scale that is not above 0, since such a code
+    has no density, or on one below 1e-14 of the spread of means.
     """
 
     def __init__(self, mean: ArrayLike, scale: ArrayLike) -> None:
@@ -59,6 +60,13 @@ class Mixture:
             raise ValueError(
                 f"mean and scale must be finite and scale above 0, the smallest "
                 f"scale is {narrowest}: a code without noise has no density"
+            )
+        spread = float(mean.max() - mean.min())
+        if narrowest < FINEST * spread:
+            raise ValueError(
+                f"scale must be {FINEST:g} of the spread of means or more, got {narrowest:.3g} "
+                f"at a spread of {spread:.3g}: float64 cannot tell such noise from none; look for "
+                "a diverged run, and leave it out"
             )
         depth = np.log(scale / narrowest) / LOG_STEP
         cell = np.maximum(np.rint(depth) - 1, 0).astype(np.int16)  # the first of 3 nodes
@@ -87,7 +95,7 @@ class Mixture:
 
         **Error**: of the grid, within 6e-5 nats of quadrature for 1 to 60 components whose
         scales differ by up to 20 times (on average high by 3e-6), within 2e-5 from 60 on,
-        shrinking as components are added; scales may go down to 1e-10 of the spread of means.
+        shrinking as components are added; scales may go down to 1e-14 of the spread of means.
         """
         if labels is None:
             lines, total = self._whole, np.zeros(1)

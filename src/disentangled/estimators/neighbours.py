@@ -33,17 +33,24 @@ def neighbour_total_corr(samples: Any) -> float:
     quantiles of N(0, 1) at its ranks: total correlation does not change under monotone changes of
     an axis, and neither does the estimate. Constant axes are left out.
 
+    Where the k nearest neighbours agree with a sample on an axis, the box has no side there: the
+    axis is not among the D of (D - 1)/k, and the sample itself is among the n_j. Where they agree
+    on all axes, the sample is one of c copies and counts log c + (D - 1) log n - Σ_j log n_j, so
+    that the estimate is the one from counts where all axes have few values.
+
     **Error**: consistent; of independent axes within 0.03 nats at n = 10,000 and D = 10, and of
     equicorrelated Gaussians of ten axes within 0.06 at TC = 2.27 and 9.26. It is low where few
     axes depend on each other beside many that do not, since neighbours in all axes are far: a thin
     ring on two of ten axes reads 0.40 for 1.55 (`tree_total_corr` sees it). Where TC is infinite
-    (an axis is a function of the others) it is finite, and grows as log n.
+    (an axis is a function of the others) it is finite, and grows as log n; so it is where four
+    or more samples of continuous axes are copies of each other, the codes of equal images.
 
     Cost: n log n with a factor that grows in D; 0.4 s at n = 10,000 and D = 10.
 
     Raises: ValueError on NaN, on another shape, or on 4 samples or fewer.
 
-    Source: Kraskov, Stögbauer & Grassberger 2004, the second estimator, of several variables.
+    Source: Kraskov, Stögbauer & Grassberger 2004, the second estimator, of several variables;
+    repeated values as in Ross 2014 (one axis) and Gao, Kannan, Oh & Viswanath 2017 (all axes).
     """
     scores = _scores(samples)
     return _by_boxes(scores) if scores.shape[1] > 1 else 0.0
@@ -127,13 +134,19 @@ def _enough(samples: Floats) -> None:
 def _by_boxes(x: Floats) -> float:
     """The estimate of `neighbour_total_corr` on samples (n, D) as they are."""
     n, n_axes = x.shape
-    _, nearest = KDTree(x).query(x, NEIGHBOURS + 1, p=np.inf)  # itself is among them
+    _, nearest = KDTree(x).query(x, NEIGHBOURS + 1, p=np.inf)  # itself, or a copy, is among them
     side = REACHED * np.abs(x[nearest] - x[:, None]).max(1)  # (n, D)
-    within = 0.0
-    for axis, reach in zip(x.T, side.T, strict=True):
+    within = np.empty((n, n_axes), np.int64)  # itself included
+    for j, (axis, reach) in enumerate(zip(x.T, side.T, strict=True)):
         line = np.sort(axis)
         first = np.searchsorted(line, axis - reach, side="left")
-        last = np.searchsorted(line, axis + reach, side="right")
-        within += float(digamma(np.maximum(last - first - 1, 1)).mean())
-    known = digamma(NEIGHBOURS) - (n_axes - 1) / NEIGHBOURS + (n_axes - 1) * digamma(n)
-    return float(known) - within
+        within[:, j] = np.searchsorted(line, axis + reach, side="right") - first
+    wide = side > 0
+    n_wide = wide.sum(1)
+    terms = digamma(NEIGHBOURS) - (n_wide - 1) / NEIGHBOURS + (n_axes - 1) * digamma(n)
+    terms -= digamma(np.maximum(within - wide, 1)).sum(1)
+    copies = n_wide == 0
+    _, which, count = np.unique(x[copies], axis=0, return_inverse=True, return_counts=True)
+    terms[copies] = np.log(count)[which.reshape(-1)] + (n_axes - 1) * np.log(n)
+    terms[copies] -= np.log(within[copies]).sum(1)
+    return float(terms.mean())

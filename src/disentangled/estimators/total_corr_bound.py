@@ -19,11 +19,11 @@ def total_corr_bound(mean: Any, logvar: Any) -> float:
     Returns: nats, 0 or above; 0 for one axis.
 
     **Error**: high, never low; for normal means that are equal on two axes by at most log(2) / 2.
-    Raises: ValueError on NaN or on shapes that differ.
+    Raises: ValueError on NaN, on shapes that differ, or where |logvar| is above 300.
     Source: derived in the chapter mean_and_sample; under the limits of Cheng et al. 2020 (paper
     D), eq. 1, the bound is a constant of their Theorem 1.
     """
     mean, logvar, _ = posterior(mean, logvar)
     variance = mean.var(0, correction=0) + logvar.exp().mean(0)
-    told = 0.5 * (variance.log() - logvar.mean(0))  # (D,)
+    told = (0.5 * (variance.log() - logvar.mean(0))).clamp(min=0)  # (D,), below 0 by rounding
     return float(told.sum() - told.max())

@@ -26,11 +26,22 @@ def settings(experiment: str, profile: str) -> list[Setting]:
     """All settings of an experiment under a profile, the most wanted first.
 
     Raises:
-        ValueError: an unknown experiment, profile or score; the message lists the valid ones.
+        ValueError: an unknown experiment, profile, data set or score; the message lists the valid
+            ones. Or a run that two settings declare: it has one row, and is a variant or is none.
     """
     known("experiment", experiment, EXPERIMENTS)
     known("profile", profile, PROFILES)
-    return [checked(setting) for setting in EXPERIMENTS[experiment](profile)]
+    declared = [checked(setting) for setting in EXPERIMENTS[experiment](profile)]
+    seen: set[tuple[str, int]] = set()
+    for setting in declared:
+        runs = {(setting.run.setting_id(), seed) for seed in setting.seeds}
+        if runs & seen:
+            raise ValueError(
+                f"{experiment}, {profile} declares {setting.run.title()} on {setting.run.dataset} "
+                "twice with the same seeds; leave one out, or change what sets it apart in its run"
+            )
+        seen |= runs
+    return declared
 
 
 def variants(experiment: str, profile: str) -> dict[str, str]:

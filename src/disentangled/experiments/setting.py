@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from disentangled import data
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run, known
 from disentangled.scoring import PICTURES, SCORES
@@ -64,10 +65,18 @@ def checked(setting: Setting) -> Setting:
     """The setting, if what it names is there.
 
     Raises:
-        ValueError: a score or pictures that nothing takes; the message lists what there is. Or
-            a model to commit, or a score of the likelihood of images, of an objective that has no
+        ValueError: a data set, a score or pictures that there are not, or a size that a data set
+            does not have; the message lists what there is. Or a seed that is given twice, or a
+            model to commit, or a score of the likelihood of images, of an objective that has no
             net called decoder.
     """
+    for dataset in filter(None, (setting.run.dataset, setting.scored_on)):
+        data.check(dataset, setting.run.size)
+    if len(set(setting.seeds)) < len(setting.seeds):
+        raise ValueError(
+            f"every seed is one model, got {setting.seeds} of {setting.run.title()}; give each "
+            "seed once"
+        )
     objective = setting.run.objective
     if setting.kept_by and "decoder" not in OBJECTIVES[objective].nets:
         raise ValueError(

@@ -33,10 +33,30 @@ REST = 1.15  # inches of the axis below and the caption
 Facts = Mapping[str, Any]
 
 
+KEYS = ("low", "effect", "high")
+
+
 def tested(decided: Sequence[Record], profile: str) -> dict[str, tuple[str, Facts]]:
-    """The claims that have an interval, by id: the profile that leads, and its facts."""
-    leading = {record.id: record.leading(profile) for record in decided}
-    return {name: found for name, found in leading.items() if "low" in found[1]}
+    """The claims that have an interval, by id: the profile that leads, and its facts.
+
+    Raises:
+        ValueError: a claim whose Δ is not above 0, or whose interval has no number for an end.
+    """
+    leading: dict[str, tuple[str, Facts]] = {r.id: r.leading(profile) for r in decided}
+    found = {name: of for name, of in leading.items() if "low" in of[1]}
+    for name, (_, facts) in found.items():
+        if not 0 < float(facts["matters"]) < np.inf:
+            raise ValueError(
+                f"expected Δ of {name} above 0 and finite, got {facts['matters']}; declare it in "
+                "statements/claims.csv"
+            )
+        if np.isnan([float(facts[key]) for key in KEYS]).any():
+            raise ValueError(
+                f"expected an effect and an interval of {name}, got "
+                f"{', '.join(f'{key} {facts[key]}' for key in KEYS)}; run the chapter again, and "
+                "leave out runs without the quantity"
+            )
+    return found
 
 
 def forest(decided: Sequence[Record], *, profile: str) -> Figure | None:
@@ -96,7 +116,7 @@ def _name_family(axes: Axes, family: str, y: float) -> None:
 
 def _draw(axes: Axes, y: float, facts: Facts) -> None:
     marker, colour = LOOKS[facts["verdict"]]
-    low, middle, high = (_in_units(facts, key) for key in ("low", "effect", "high"))
+    low, middle, high = (_in_units(facts, key) for key in KEYS)
     ends = np.clip([low, high], -WIDEST, WIDEST)
     axes.plot(ends, [y, y], color=colour, lw=1.6)
     if low < -WIDEST:
@@ -139,7 +159,7 @@ def beside_published(decided: Sequence[Record], *, profile: str) -> pd.DataFrame
             "published": facts["published"],
             "by": facts["by"],
             "inside": "yes"
-            if float(facts["low"]) <= facts["published"] <= float(facts["high"])
+            if float(facts["low"]) <= float(facts["published"]) <= float(facts["high"])
             else "no",
         }
         for name, (of, facts) in tested(decided, profile).items()

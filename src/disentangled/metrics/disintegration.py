@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from disentangled import gaussian
 from disentangled.metrics import inputs
 from disentangled.metrics.mig import binned_information, cells
 from disentangled.types import Score
@@ -49,9 +50,7 @@ def disintegration(
     no score; Eastwood & Williams 2018 have the entropy of the shares of importances, as
     completeness.
     """
-    if n_bins < 2:
-        raise ValueError(f"n_bins must be at least 2, got {n_bins}")
-    code = inputs.codes(codes)
+    code, n_bins = inputs.codes(codes), gaussian.whole(n_bins, "n_bins", 2)
     labels, counts = inputs.factors(factors, len(code))
     generator = generator or torch.Generator().manual_seed(0)
     cell = cells(code, n_bins)

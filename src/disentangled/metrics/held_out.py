@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
+from disentangled import gaussian
 from disentangled.metrics import inputs
 from disentangled.metrics.inputs import Floats, Labels
 from disentangled.types import Score
@@ -34,6 +36,8 @@ def held_out_r2(
     """R² of a regression on `n_eval` images that it has not seen; see `neighbour_r2`."""
     code = inputs.codes(codes)
     label = inputs.ordered(factors, len(code))
+    n_train = gaussian.whole(n_train, "n_train", 1)
+    n_eval = gaussian.whole(n_eval, "n_eval", 2)
     if len(code) < n_train + n_eval:
         raise ValueError(
             f"n_train + n_eval = {n_train + n_eval} images are needed, got {len(code)}; "
@@ -43,5 +47,10 @@ def held_out_r2(
     seen, judged = drawn[:n_train], drawn[n_train:]
     wrong = label[judged] - regression(code[seen], label[seen], code[judged])
     spread = label[judged] - label[judged].mean(0)
+    if not (spread**2).sum(0).all():
+        raise ValueError(
+            f"factor {int(np.argmin((spread**2).sum(0)))} has one value among the {n_eval} images "
+            "that are judged, so that it has no R²; raise n_eval, or draw others"
+        )
     r2 = 1 - (wrong**2).sum(0) / (spread**2).sum(0)
     return Score(float(r2.mean()), {"r2": r2})

@@ -22,6 +22,9 @@ CONTINUOUS = 0.9
 DEAD_VARIANCE = 1e-12
 """An axis, or a direction in a feature, of no larger variance is taken as constant."""
 
+LARGEST = 1e75
+"""Products of four numbers up to it are no infinity in float64."""
+
 
 def array(values: Any) -> NDArray[Any]:
     """Tensors (of any device, dtype and graph), arrays and nested lists as an array."""
@@ -34,7 +37,8 @@ def array(values: Any) -> NDArray[Any]:
 def codes(values: Any, name: str = "codes") -> Floats:
     """Finite float64 array (N, D), N >= 2, from anything `torch.as_tensor` accepts.
 
-    Raises: ValueError on another shape, or naming the first axis that holds NaN or infinity.
+    Raises: ValueError on another shape, or naming the first axis that holds NaN or infinity, or
+    numbers beyond `LARGEST`, whose squares would become infinite.
     """
     code: Floats = np.asarray(array(values), np.float64)
     if code.ndim != 2 or code.shape[0] < 2 or code.shape[1] < 1:
@@ -46,6 +50,13 @@ def codes(values: Any, name: str = "codes") -> Floats:
         raise ValueError(
             f"{name} must be finite, but axis {axis} holds {bad} NaN or infinite "
             f"values of {len(code)}: the model diverged, or logvar overflowed"
+        )
+    most = np.abs(code).max(axis=0)
+    if (most > LARGEST).any():
+        axis = int(np.argmax(most > LARGEST))
+        raise ValueError(
+            f"{name} must lie between {-LARGEST:g} and {LARGEST:g}, but axis {axis} holds numbers "
+            f"as large as {most[axis]:.3g}: the model diverged"
         )
     return code
 
@@ -153,6 +164,11 @@ def _called(k: int, names: Sequence[str] | None) -> str:
 def _check_column(column: NDArray[Any], called: str) -> None:
     if np.issubdtype(column.dtype, np.floating) and not np.isfinite(column).all():
         raise ValueError(f"{called} holds NaN or infinite values")
+    if np.issubdtype(column.dtype, np.floating) and float(np.abs(column).max()) > LARGEST:
+        raise ValueError(
+            f"{called} holds numbers as large as {np.abs(column).max():.3g}, and must lie between "
+            f"{-LARGEST:g} and {LARGEST:g}: measure it in a larger unit"
+        )
     if (column == column[0]).all():
         raise ValueError(
             f"{called} is constant: its entropy is 0 and no score is defined; "

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from disentangled import gaussian
 from disentangled.metrics import inputs
 from disentangled.metrics.held_out import rows
 from disentangled.metrics.inputs import DEAD_VARIANCE, Floats, Labels
@@ -64,8 +65,8 @@ def sap(
     factor are independent.
 
     Raises: ValueError on another kind, on NaN, on a constant factor, on lengths that differ, on
-    bad features; of classifiers on a continuous factor; of kind "classifier" on a feature of
-    several axes.
+    bad features; of classifiers on a continuous factor, and on n_train or n_eval below 1; of kind
+    "classifier" on a feature of several axes.
 
     Source: Kumar et al. 2018, section 3; "classifier" as Locatello et al. 2019 set it, "logistic"
     as appendix D of paper B has it for discrete factors.
@@ -77,6 +78,8 @@ def sap(
     if kind == "r2":
         scores = _explained(blocks, inputs.measured(factors, len(code)))
     else:
+        n_train = gaussian.whole(n_train, "n_train", 1)
+        n_eval = gaussian.whole(n_eval, "n_eval", 1)
         labels = inputs.factors(factors, len(code)).labels
         generator = generator or torch.Generator().manual_seed(0)
         train, evaluation = rows(len(code), n_train, n_eval, generator)
@@ -94,6 +97,7 @@ def sap(
 def _explained(blocks: list[Floats], factors: Floats) -> Floats:
     """Share of each factor's variance that least squares on each block explains, (K, blocks)."""
     factors = factors - factors.mean(0)
+    factors /= np.abs(factors).max(0)  # squares of tiny ones would be 0
     factors /= np.sqrt((factors**2).sum(0))
     scores = np.empty((factors.shape[1], len(blocks)))
     for j, block in enumerate(blocks):
@@ -154,7 +158,8 @@ def support_vector_machines(x: Floats, label: Labels) -> tuple[Floats, Floats]:
 
     def inside(slope: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Sums over the rows of the value, and over the rest, that lie inside the margin."""
-        with np.errstate(divide="ignore", invalid="ignore"):  # a slope of -0 becomes 0
+        # a slope of -0 becomes 0; at 0, or next to it, the edges lie beyond all rows
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             edges = np.nan_to_num(np.stack([1 - bias, -1 - bias]) / (slope + 0.0))
         rank = np.searchsorted(x, edges)
         below = own_sums[np.searchsorted(key, target * (n + 1) + rank)] - own_sums[first]

@@ -74,14 +74,16 @@ class Part(NamedTuple):
     shape (C, H, W) and n_axes, like an encoder's, whether or not it needs them.
 
     method_version is raised by hand when a change moves numbers; part of a run's id.
+    roles: those that it may play, where its output is what no other role gives; empty for any.
     """
 
     build: Builder
     method_version: int = 1
+    roles: tuple[str, ...] = ()
 
 
 PARTS: dict[str, Part] = {
-    "flow_prior": Part(prior.flow),
+    "flow_prior": Part(prior.flow, roles=("prior",)),
     "info_gan_generator": Part(info_gan.generator),
     "info_gan_discriminator": Part(info_gan.discriminator),
     "info_gan_contrastive": Part(info_gan.contrastive),
@@ -94,7 +96,11 @@ PARTS: dict[str, Part] = {
 def names(role: str) -> list[str]:
     """The nets that may play a role, by name."""
     of_role = CRITICS if role == "critic" else NETS if role in ("encoder", "decoder") else {}
-    return sorted([*of_role, *PARTS])
+    return sorted([*of_role, *(name for name, part in PARTS.items() if _may(part, role))])
+
+
+def _may(part: Part, role: str) -> bool:
+    return not part.roles or role in part.roles
 
 
 def builder(role: str, name: str) -> Builder:
@@ -109,7 +115,7 @@ def builder(role: str, name: str) -> Builder:
             f"{name} stands in PARTS and in {'NETS' if name in NETS else 'CRITICS'}, two nets "
             "under one name; name the part otherwise"
         )
-    if name in PARTS:
+    if name in PARTS and _may(PARTS[name], role):
         return PARTS[name].build
     if role in ("encoder", "decoder") and name in NETS:
         half: Builder = getattr(NETS[name], role)

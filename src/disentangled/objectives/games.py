@@ -79,6 +79,7 @@ class Recipe(NamedTuple):
     - method_version: raised by hand when a change moves numbers; part of a run's id.
     - swept: the weight that experiments vary, the column `weight` of `tables.per_run`; one that
       is called beta leaves the plain VAE at 1. Without one that column is 1.
+    - positive: the weights that its losses divide by, or that count steps: they are above 0.
     """
 
     rounds: Rounds
@@ -90,6 +91,7 @@ class Recipe(NamedTuple):
     after: Rounds = ()
     method_version: int = 1
     swept: str = ""
+    positive: tuple[str, ...] = ()
 
     def players(self) -> list[Player]:
         """All players of both phases, in order."""
@@ -123,6 +125,8 @@ class Recipe(NamedTuple):
             raise ValueError(f"every loss is given {', '.join(taken)}; name the weight otherwise")
         if self.swept and self.swept not in self.weights:
             raise ValueError(f"swept must be one of {sorted(self.weights)}, got {self.swept!r}")
+        if strange := sorted(set(self.positive) - set(self.weights)):
+            raise ValueError(f"positive must name some of {sorted(self.weights)}, got {strange}")
 
 
 def encode(nets: Nets, x: Tensor, noise: Tensor) -> Code:

@@ -39,6 +39,7 @@ OBJECTIVES: dict[str, Recipe] = {
         {"gamma": 1000.0, "capacity": 25.0, "capacity_steps": 100_000.0},
         inputs={"x": IMAGES, "noise": NOISE, "step": STEP},
         swept="capacity",
+        positive=("capacity_steps",),
     ),
     "factor_vae_leaking": FACTOR_VAE_LEAKING,
     "beta_tcvae_flow": BETA_TCVAE_FLOW,
