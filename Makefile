@@ -24,7 +24,7 @@ sweep: setup ## Train what is missing: make sweep EXPERIMENT=beta_tcvae PROFILE=
 bench: setup ## Measure speed: ratios of our code to the plain way, in pairs, within one run.
 	@$(PYTHON) bench/bench.py
 
-data: setup ## Download official data into data/: make data, or make data NAME=smallnorb (or cars3d, shapes3d)
+data: setup ## Download official data into data/: make data, or make data NAME=smallnorb (or cars3d, shapes3d, cmnist, flowers102)
 	@$(PYTHON) -m disentangled.data download $(NAME)
 
 clean: ## Remove what was built or fetched; .venv, data and results stay.

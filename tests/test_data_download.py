@@ -211,7 +211,10 @@ def test_the_command(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["download", "mnist"], "dsprites, smallnorb, cars3d, shapes3d, got ['mnist']"),
+        (
+            ["download", "mnist"],
+            "dsprites, smallnorb, cars3d, shapes3d, cmnist, flowers102, got ['mnist']",
+        ),
         (["agreement", "cars3d"], "agreement takes no data set"),
         (["upload"], "invalid choice"),
     ],
@@ -226,7 +229,8 @@ def test_the_command_refuses_what_it_does_not_know(
 
 def test_the_official_files_have_addresses_and_checksums() -> None:
     assert {name: len(files) for name, files in download.FILES.items()} == {
-        "dsprites": 1, "smallnorb": 6, "cars3d": 1, "shapes3d": 1,
+        "dsprites": 1, "smallnorb": 6, "cars3d": 1, "shapes3d": 1, "cmnist": 1,
+        "flowers102": 1,
     }  # fmt: skip
     digests = []
     for file in (file for files in download.FILES.values() for file in files):
@@ -235,7 +239,7 @@ def test_the_official_files_have_addresses_and_checksums() -> None:
         algorithm, digest = file.checksum.split(":")
         assert len(bytes.fromhex(digest)) == {"sha256": 32, "md5": 16}[algorithm]
         digests.append(digest)
-    assert len(set(digests)) == 9
+    assert len(set(digests)) == 11
     assert download.FILES["dsprites"][0].name.endswith(".hdf5")
 
 

@@ -8,8 +8,18 @@ from functools import partial
 
 import pandas as pd
 import pytest
+import tiny
 
-from disentangled import claims, evidence, experiments, records, store, sweeps, tables
+from disentangled import (
+    claims,
+    evidence,
+    experiments,
+    learning,
+    records,
+    store,
+    sweeps,
+    tables,
+)  # fmt: skip
 from disentangled.claims import Chapter
 from disentangled.experiments import correlated_noise
 
@@ -195,6 +205,20 @@ def test_runs_of_another_prior_learned_by_their_distortion():
     runs = made_up("laptop", blind=[0, 1]).assign(kl=math.nan)
     assert on_rows(runs, "laptop").n_left_out["A-fig2-vae"] == 4
     assert on_rows(runs.assign(kl=1001.0), "laptop").ready == []
+
+
+def test_runs_without_a_likelihood_all_count():
+    """A GAN has no distortion by which a run of it could be left out."""
+    chosen = {"generator": "info_gan_generator", "discriminator": "info_gan_discriminator"}
+    gan = tiny.run("info_gan", nets=chosen, steps_after=50)
+    vae = tiny.run("vae")
+    runs = pd.DataFrame({"run_id": ["gan", "good", "bad"], "distortion": [math.nan, 1.0, 99.0],
+                         "kl": [math.nan, 5.0, 5.0],
+                         "distortion_of_one_picture": [10.0] * 3})  # fmt: skip
+    run_of = {"gan": gan, "good": vae, "bad": vae}
+    assert learning.learned(runs, run_of)["run_id"].tolist() == ["gan", "good"]
+    alone = runs[:1].drop(columns=["distortion", "kl"])
+    assert learning.learned(alone, run_of)["run_id"].tolist() == ["gan"]
 
 
 def test_the_largest_whole_profile_leads_the_other_ones():

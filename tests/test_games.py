@@ -139,9 +139,13 @@ def infogan(monkeypatch):
 def test_a_game_without_a_decoder_refuses_what_needs_one(infogan):
     with pytest.raises(ValueError, match=r"has no encoder and no decoder, got net='mlp_64'"):
         dataclasses.replace(infogan, net="mlp_64")
-    assert checked(Setting(infogan, (0,))).run == infogan
+    without = Setting(infogan, (0,), scores=("mig_exact",))
+    assert checked(without).run == infogan
     with pytest.raises(ValueError, match=r"no net called decoder.*leave out kept_by='mig'"):
-        checked(Setting(infogan, (0,), kept_by="mig"))
+        checked(without._replace(kept_by="mig"))
+    for score in ("elbo", "distortion"):
+        with pytest.raises(ValueError, match=rf"no likelihood, which the score {score} reads"):
+            checked(without._replace(at_end=(score,)))
 
 
 def plain_infogan(run, seed, n_steps):

@@ -4,6 +4,7 @@ import codes
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from disentangled.metrics import sap
@@ -141,6 +142,80 @@ def test_classifier_cannot_tell_many_ordered_values(n_values, known):
     assert found[0, 1] == pytest.approx(1 / n_values, abs=0.03)
 
 
+def test_least_squares_on_features():
+    """Turned by 45 degrees two axes tell all of both factors together; a third tells its own."""
+    turned = np.column_stack([codes.rotated(FACTORS), FACTORS[:, 2], np.zeros(len(FACTORS))])
+    found = sap(turned, FACTORS, kind="r2", features=[[0, 1], [3, 2]])
+    np.testing.assert_allclose(found.parts["scores"], [[1, 0], [1, 0], [0, 1]], atol=1e-12)
+    assert found.value == pytest.approx(1)
+    # an axis twice in a feature, up to rounding, explains no more than once
+    twice = np.column_stack([FACTORS[:, 0], FACTORS[:, 0] + 1e-9 * FACTORS[:, 1]])
+    found = sap(twice, FACTORS, kind="r2", features=[[0, 1]])
+    np.testing.assert_allclose(found.parts["scores"], [[1], [0], [0]], atol=1e-12)
+    # of axes of noise by the normal equations
+    rng = np.random.default_rng(4)
+    code, factor = rng.normal(size=(50, 4)), rng.normal(size=(50, 1))
+    scores = sap(code, factor, kind="r2", features=[[2, 0, 1], [3]]).parts["scores"]
+    with_one = np.column_stack([np.ones(50), code[:, :3]])
+    fitted = with_one @ np.linalg.solve(with_one.T @ with_one, with_one.T @ factor)
+    assert scores[0, 0] == pytest.approx(fitted.var() / factor.var())
+    assert scores[0, 1] == pytest.approx(np.corrcoef(code[:, 3], factor[:, 0])[0, 1] ** 2)
+
+
+def test_logistic_regressions_are_held_out():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, [2, 5], (600, 2))
+    code = factors[:, [0, 1, 1]] + 0.3 * rng.normal(size=(600, 3))
+    settings = {"kind": "logistic", "n_train": 300, "n_eval": 200}
+    found = sap(code, factors, features=[[0], [1, 2]], **settings).parts["scores"]
+    rows = torch.randperm(600, generator=torch.Generator().manual_seed(0)).numpy()
+    train, evaluation = rows[:300], rows[300:500]
+    unit = (code - code[train].mean(0)) / code[train].std(0)
+    for k in range(2):
+        for j, axes in enumerate([[0], [1, 2]]):
+            peer = LogisticRegression(max_iter=1_000).fit(unit[train][:, axes], factors[train, k])
+            assert found[k, j] == peer.score(unit[evaluation][:, axes], factors[evaluation, k])
+    # two looks at a factor tell more of it than one
+    alone = sap(code, factors, **settings).parts["scores"]
+    assert found[1, 1] > max(alone[1, 1], alone[1, 2])
+
+
+def test_logistic_regression_tells_ordered_values_apart():
+    """Ten values, which the linear machine does not tell; and codes of known score."""
+    factors = np.tile(codes.grid(10, 2), (300, 1))
+    found = sap(codes.identity(factors), factors, kind="logistic").parts["scores"]
+    assert found[0, 0] > 0.95
+    assert found[0, 1] < 0.25
+    assert found[1, 1] == 1
+    repeated = sap(codes.duplicated(factors), factors, kind="logistic")
+    assert repeated.value == pytest.approx(0, abs=1e-9)
+    nothing = sap(codes.constant(factors), factors, kind="logistic")
+    assert nothing.value == 0
+    # a circle of six hues takes both of its axes
+    factors = np.tile(codes.grid(6, 2), (100, 1))
+    angle = 2 * np.pi * factors[:, 0] / 6
+    code = np.column_stack([np.cos(angle), np.sin(angle), factors[:, 1]])
+    found = sap(code, factors, kind="logistic", features=[[0, 1], [2]]).parts["scores"]
+    np.testing.assert_allclose(np.diag(found), 1)
+    assert sap(code, factors, kind="logistic").parts["scores"][0].max() < 0.7
+
+
+@pytest.mark.parametrize("kind", ["classifier", "logistic"])
+def test_a_value_that_no_row_to_learn_from_has(kind):
+    """Both then guess the only value they know, by any axis."""
+    rare = np.zeros((60, 1), int)
+    rare[torch.randperm(60, generator=torch.Generator().manual_seed(0))[-1]] = 1
+    code = np.random.default_rng(0).normal(size=(60, 2))
+    found = sap(code, rare, kind=kind)
+    np.testing.assert_allclose(found.parts["scores"], 19 / 20)
+    assert found.value == 0
+
+
+def test_machines_read_single_axes():
+    with pytest.raises(ValueError, match="reads single axes, got a feature of 2; use kind"):
+        sap(codes.identity(FACTORS), FACTORS, kind="classifier", features=[[0, 1], [2]])
+
+
 def test_rows_follow_the_generator():
     rng = np.random.default_rng(1)
     code = codes.identity(FACTORS) + rng.normal(size=FACTORS.shape)
@@ -154,7 +229,7 @@ def test_rows_follow_the_generator():
 
 
 def test_kinds():
-    with pytest.raises(ValueError, match=r"one of \('r2', 'classifier'\), got 'svm'"):
+    with pytest.raises(ValueError, match=r"one of \('r2', 'classifier', 'logistic'\), got 'svm'"):
         sap(codes.identity(FACTORS), FACTORS, kind="svm")
 
 

@@ -25,7 +25,7 @@ SYNTAX = set(COMMANDS.split())
 WITHOUT_SYMBOLS = re.compile(r"\\(?:text|begin|end)\s*\{[^{}]*\}")
 TOKEN = re.compile(
     r"\\mathrm\s*\{(?P<name>\w+)\}"
-    r"|\\(?P<mark>hat|bar|tilde|mathbf|mathcal|mathbb)\s*\{?(?P<marked>\\[A-Za-z]+|\w)\}?"
+    r"|\\(?P<mark>hat|bar|tilde|dot(?!s)|mathbf|mathcal|mathbb)\s*\{?(?P<marked>\\[A-Za-z]+|\w)\}?"
     r"|\\(?P<command>[A-Za-z]+)"
     r"|\\."
     r"|(?P<letters>[A-Za-z]+)"
@@ -165,6 +165,7 @@ def test_symbols_are_told_from_syntax():
         *(r"\hat q", "z", "j", "N", "n", "KL", "q", r"\mathbf 1", "M")
     }
     assert symbols(r"TC \le \zeta", ["TC"]) == {"TC", r"\zeta"}
+    assert symbols(r"\dot p(x), \dots") == {r"\dot p", "x"}
     assert symbols(r"\mathrm{Cov}\,\mu") == {"Cov", r"\mu"}
 
 

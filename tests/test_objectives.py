@@ -282,6 +282,8 @@ def test_the_weights_that_experiments_vary():
         "annealed_vae": "capacity",
         "factor_vae_leaking": "gamma",
         "beta_tcvae_flow": "",  # at β = 1 its prior is still learned
+        "info_gan": "information",
+        "info_gan_cr": "contrast",
     }
     assert {name: OBJECTIVES[name].swept for name in swept} == swept
     assert all(r.swept in r.weights for r in OBJECTIVES.values() if r.swept)

@@ -372,7 +372,7 @@ def test_scores_that_need_factors_are_left_out_where_there_are_none():
 def test_an_unknown_score_is_an_error_that_lists_what_there_is(monkeypatch):
     tiny.register(monkeypatch.setitem)
     declare(monkeypatch, setting(at_end=("magic",)))
-    with pytest.raises(ValueError, match=r"unknown score 'magic'; choose one of decoded, d"):
+    with pytest.raises(ValueError, match=r"unknown score 'magic'; choose one of dci_boosting, d"):
         experiments.settings("tiny", "smoke")
     declare(monkeypatch, setting(pictures=("magic",)))
     with pytest.raises(ValueError, match="unknown kind of pictures 'magic'"):

@@ -260,6 +260,82 @@ def test_sap_by_both_scales():
     assert [n["quantity"] for n in only] == ["sap_classifier"]
 
 
+def test_sap_of_names_and_of_numbers():
+    """Shape by classifiers, the rest by correlations; on data without names by these alone."""
+    fitted = model(1.0, 2 * math.log(SD))
+    (found,) = numbers_of(["sap_mixed"], fitted)
+    assert found["factors"] == "shape row column"
+    mean = scoring.encoded(fitted, DATA).mean
+    gap = metrics.sap(
+        mean, FACTORS[:, :1], kind="logistic",
+        generator=torch.Generator().manual_seed(scoring.SCORE_SEED),
+    ).value  # fmt: skip
+    assert found["value"] == pytest.approx((gap + 2) / 3)
+    (ordered,) = numbers_of(["sap_mixed"], fitted, of_names())
+    assert ordered["value"] == pytest.approx(1)
+    (named,) = numbers_of(["sap_mixed"], fitted, of_names(*DATA.factor_names))
+    assert named["value"] < 1
+
+
+def of_names(*unordered):
+    """The data, with these factors as mere names."""
+    return FactorData("names", DATA.images, FACTORS, DATA.factor_names, (4, 4, 4), source="own",
+                      unordered=unordered)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["dci_forest", "dci_boosting"])
+def test_dci_of_a_code_and_of_its_rotation(name):
+    fitted = model(1.0, 2 * math.log(SD))
+    found = {n["quantity"]: n["value"] for n in numbers_of([name], fitted)}
+    known = dict.fromkeys([name, f"{name}_completeness", f"{name}_informativeness"], 1)
+    assert found == pytest.approx(known, abs=0.05)
+    axes = FACTORS.float()
+    turned = torch.stack([axes[:, 0] + axes[:, 1], axes[:, 0] - axes[:, 1], axes[:, 2]], 1)
+    code = scoring.Encoded(turned, torch.zeros_like(turned), turned)
+    worse = {n["quantity"]: n["value"] for n in numbers_of([name], fitted, code=code)}
+    assert worse[name] < 0.7
+    assert worse[f"{name}_completeness"] < 0.7
+
+
+def test_forests_of_dsprites_have_the_printed_depths():
+    sizes = (3, 2, 4, 3, 2)
+    names = ("shape", "scale", "orientation", "position_x", "position_y")
+    factors = torch.cartesian_prod(*map(torch.arange, sizes))
+    generator = torch.Generator().manual_seed(0)
+    mean = factors + 0.7 * torch.randn(factors.shape, generator=generator)
+    code = scoring.Encoded(mean, torch.zeros_like(mean), mean)
+    images = torch.zeros(len(factors), 1, 1, 1, dtype=torch.uint8)
+    fitted = model(1.0, 0.0)
+
+    def score(order):
+        data = FactorData("sprites", images, factors[:, order], [names[k] for k in order],
+                          [sizes[k] for k in order], source="own")  # fmt: skip
+        numbers = numbers_of(["dci_forest"], fitted, data, code)
+        return numbers[0]["estimator"], numbers[0]["value"]
+
+    for order, depths in (([0, 1, 2, 3, 4], [4, 2, 4, 2, 2]), ([2, 1, 4, 3, 0], [4, 2, 2, 2, 4])):
+        known = metrics.dci_forest(
+            mean, factors[:, order], depths=depths,
+            generator=torch.Generator().manual_seed(scoring.SCORE_SEED),
+        ).value  # fmt: skip
+        assert score(order) == ("random forests, printed depths", known)
+    assert numbers_of(["dci_forest"], fitted)[0]["estimator"] == (
+        "random forests, cross-validated depths"
+    )
+
+
+def test_irs_by_both_ways_to_take_the_largest():
+    numbers = numbers_of(["irs"], model(1.0, 2 * math.log(SD)))
+    found = {n["quantity"]: n["value"] for n in numbers}
+    assert found == pytest.approx({"irs_maximum": 1, "irs_quantile": 1})
+    mean = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+    code = scoring.Encoded(mean, torch.zeros_like(mean), mean)
+    maximum, quantile = numbers_of(["irs"], model(1.0, 0.0), code=code)
+    assert maximum["value"] == metrics.irs(mean, FACTORS).value
+    assert quantile["value"] == metrics.irs(mean, FACTORS, quantile=0.99).value
+    assert maximum["value"] < quantile["value"]
+
+
 def test_disintegration_counts_the_axes_of_a_factor():
     """Row on axes 0 and 1, column on axis 2; shape, a nuisance, is not asked for."""
     values = FACTORS.float()
@@ -274,12 +350,13 @@ def test_disintegration_counts_the_axes_of_a_factor():
     assert {n["unit"] for n in numbers} == {"axes"}
 
 
-def test_the_numbers_of_paper_d_have_columns_of_their_own():
+def test_the_numbers_of_papers_b_and_d_have_columns_of_their_own():
     """Every number of a run and step goes into one column, without a pick."""
     common = {"objective": "vae", "weights": "{}", "encoder": "mlp_64", "noise": "independent",
               "dataset": "pixels", "source": "made up", "seed": 0, "run_id": "r",
               "profile": "smoke"}  # fmt: skip
-    names = ["elbo", "mig_exact", "mig", "gaussian_tc", "tc_mean_sample", "sap", "disintegration"]
+    names = ["elbo", "mig_exact", "mig", "gaussian_tc", "tc_mean_sample", "sap", "disintegration",
+             "sap_mixed", "dci_forest", "dci_boosting", "irs"]  # fmt: skip
     rows = pd.DataFrame([common | n for n in numbers_of(names, model(1.0, 2 * math.log(SD)))])
     (line,) = tables.per_run(rows).to_dict("records")
     assert line["sap_r2"] == pytest.approx(1)

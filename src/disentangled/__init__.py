@@ -10,6 +10,7 @@ What flows
 Theory, exact
 
     information    entropies, mutual information, total correlation of discrete joint tables
+    interventions  the law of factors of which one is set by hand, and the weights that undo it
     gaussian       the same in closed form for Gaussians; densities, divergences, correlated noise
 
 Pure pieces

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from disentangled import data as datasets
 from disentangled.data import Images
+from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run
 
 BELOW_ONE_PICTURE = 0.9
@@ -63,7 +64,9 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
 
     A run learned if its distortion is 10 % below that of the best constant picture, which every
     net can draw without a code, and its KL term is at most 1,000 nats. Rows of another prior than
-    the normal one say no KL term; the distortion decides then.
+    the normal one say no KL term; the distortion decides then. A game without a net called decoder
+    (a GAN) gives images no likelihood: its runs have no distortion by which to leave any out, and
+    all of them count.
 
     Args:
         runs: a line a run (see `tables.settled`). Rows from before the score `losses` do not say
@@ -73,6 +76,9 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
     keep = []
     for line in runs.to_dict("records"):
         run = run_of[line["run_id"]]
+        if "decoder" not in OBJECTIVES[run.objective].nets:
+            keep.append(True)
+            continue
         of_picture = line.get("distortion_of_one_picture", math.nan)
         if math.isnan(of_picture):
             of_picture = run.pixel_area * one_picture(run.dataset, run.size)
@@ -91,11 +97,19 @@ def last_quarter(runs: pd.DataFrame) -> pd.DataFrame:
         was not scored when its last quarter began.
     """
     losses = {c: c.removeprefix("loss_") for c in runs.columns if c.startswith("loss_")}
-    ends = runs[runs["last"]].set_index("run_id")
-    end = ends[list(losses)]
-    begins = runs["step"] == (QUARTER * runs["run_id"].map(ends["step"])).round()
-    begin = runs[begins].set_index("run_id")[list(losses)].reindex(end.index)
+    begin, end = (table[list(losses)] for table in quarter_and_end(runs))
     return (begin - end).rename(columns=losses)
+
+
+def quarter_and_end(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every run when its last quarter begins, and at its end (index: run_id, the same in both).
+
+    Args: runs: `tables.per_run`, a line a run and step. A run that was not scored when its last
+        quarter began has NaN there.
+    """
+    end = runs[runs["last"]].set_index("run_id")
+    begins = runs["step"] == (QUARTER * runs["run_id"].map(end["step"])).round()
+    return runs[begins].set_index("run_id").reindex(end.index), end
 
 
 def settled(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> str:

@@ -97,6 +97,47 @@ DATA_SETS: dict[str, DataSet] = {
     "shapes3d_twin_grid": DataSet(
         "rendered.shapes3d_twin:load_grid", "16,000 images of the Shapes3D twin"
     ),
+    "cmnist": DataSet(
+        "cmnist:load",
+        "coloured MNIST, 60,000 real digits, each in ten colours",
+        "cmnist:find_file",
+        "make data NAME=cmnist",
+        sizes=(8, 16, 32, 28),
+    ),
+    "cmnist_digits": DataSet(
+        "cmnist:load_digits",
+        "1,500 real digits of 8 x 8 px, enlarged, each in ten colours",
+        sizes=(8, 16, 32, 28),
+    ),
+    "flowers102": DataSet(
+        "flowers102:load",
+        "Oxford Flowers 102, 8,189 real photographs without factors",
+        "flowers102:find_file",
+        "make data NAME=flowers102",
+    ),
+    "flowers_twin": DataSet(
+        "rendered.flowers_twin:load_full", "drawn flowers with known factors, for Flowers 102"
+    ),
+}
+
+CORRELATED = (
+    *("dsprites", "dsprites_rerender", "dsprites_rerender_grid"),
+    *("shapes3d", "shapes3d_twin", "shapes3d_twin_grid"),
+    *("cmnist", "cmnist_digits"),
+)
+"""Data sets of which paper B's training sets and held-out images are made."""
+
+PARTS = {
+    "correlated": "drawn so that two factors are correlated",
+    "independent": "as many images, drawn with independent factors",
+    "held_out": "images that neither of the two has",
+}
+DATA_SETS |= {
+    f"{name}_{part}": DATA_SETS[name]._replace(
+        load=f"{DATA_SETS[name].load}_{part}", about=f"of {name}: {about}"
+    )
+    for name in CORRELATED
+    for part, about in PARTS.items()
 }
 
 

@@ -12,7 +12,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from disentangled.data import cars3d, shapes3d, smallnorb
+from disentangled.data import cars3d, cmnist, flowers102, shapes3d, smallnorb
 
 
 class RemoteFile(NamedTuple):
@@ -77,6 +77,23 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
             url=f"https://storage.googleapis.com/3d-shapes/{shapes3d.FILE}",
             checksum="sha256:0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
             n_bytes=267_573_662,
+        ),
+    ),
+    # the file that Keras loads, with the sha256 that it checks
+    "cmnist": (
+        RemoteFile(
+            name=cmnist.FILE,
+            url=f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{cmnist.FILE}",
+            checksum="sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+            n_bytes=11_490_434,
+        ),
+    ),
+    # the MD5 that torchvision checks
+    "flowers102": (
+        RemoteFile(
+            name=flowers102.ARCHIVE,
+            url=f"https://www.robots.ox.ac.uk/~vgg/data/flowers/102/{flowers102.ARCHIVE}",
+            checksum="md5:52808999861908f626f3c1f4e79d11fa",
         ),
     ),
 }

@@ -27,6 +27,7 @@ from torch import Tensor
 from disentangled.data.factor_data import FactorData
 from disentangled.data.files import Npz, bad_file, find
 from disentangled.data.images import gather
+from disentangled.data.resampled import DSPRITES, loaders
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "position_x", "position_y")
 FACTOR_SIZES = (3, 6, 40, 32, 32)
@@ -221,3 +222,8 @@ def _binary(path: Path, blocks: Iterator[NDArray[np.generic]]) -> Iterator[Tenso
         if block.max() > 1:
             raise bad_file(path, "images of 0 and 1", f"values up to {block.max()}", MEND)
         yield torch.from_numpy(block.astype(np.uint8)).unsqueeze(1)
+
+
+load_largest_correlated, load_largest_independent, load_largest_held_out = loaders(
+    load_largest, DSPRITES
+)

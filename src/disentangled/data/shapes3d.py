@@ -29,6 +29,7 @@ from disentangled.data.files import bad_file, find
 from disentangled.data.hdf5 import DAMAGE
 from disentangled.data.layout import Layout, grid
 from disentangled.data.rearranged import rearranged
+from disentangled.data.resampled import SHAPES3D, loaders
 
 LAYOUT = grid(
     unordered=("shape",),
@@ -108,3 +109,6 @@ def _labels(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
         raise bad_file(
             path, "an HDF5 file", f"a damaged or cut-off one ({error})", MEND
         ) from error
+
+
+load_correlated, load_independent, load_held_out = loaders(load, SHAPES3D)

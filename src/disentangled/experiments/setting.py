@@ -67,7 +67,8 @@ def checked(setting: Setting) -> Setting:
     Raises:
         ValueError: a data set, a score or pictures that there are not, or a size that a data set
             does not have; the message lists what there is. Or a seed that is given twice, or a
-            model to commit of an objective that has no net called decoder.
+            model to commit, or a score of the likelihood of images, of an objective that has no
+            net called decoder.
     """
     for dataset in filter(None, (setting.run.dataset, setting.scored_on)):
         data.check(dataset, setting.run.size)
@@ -84,6 +85,12 @@ def checked(setting: Setting) -> Setting:
         )
     for name in (*setting.scores, *setting.at_end):
         known("score", name, SCORES)
+        if SCORES[name].needs_decoder and "decoder" not in OBJECTIVES[objective].nets:
+            raise ValueError(
+                f"{objective} has no net called decoder, and gives images no likelihood, which "
+                f"the score {name} reads; name scores without it, for instance "
+                "scores=('mig_exact',)"
+            )
     for name in setting.pictures:
         known("kind of pictures", name, PICTURES)
     return setting

@@ -42,8 +42,8 @@ def tested(decided: Sequence[Record], profile: str) -> dict[str, tuple[str, Fact
     Raises:
         ValueError: a claim whose Δ is not above 0, or whose interval has no number for an end.
     """
-    leading = {record.id: record.leading(profile) for record in decided}
-    found: dict[str, tuple[str, Facts]] = {n: of for n, of in leading.items() if "low" in of[1]}
+    leading: dict[str, tuple[str, Facts]] = {r.id: r.leading(profile) for r in decided}
+    found = {name: of for name, of in leading.items() if "low" in of[1]}
     for name, (_, facts) in found.items():
         if not 0 < float(facts["matters"]) < np.inf:
             raise ValueError(

@@ -22,7 +22,8 @@ SCALES = np.geomspace(0.03, 30, 60)
 
 
 class Step(NamedTuple):
-    """A step of a proof along |z|: what it bounds, the bound as printed, and the mended one."""
+    """A step of a proof by the distance of z from 0, `radius`: what it bounds, the bound as
+    printed, and the mended one."""
 
     radius: Sequence[float]
     bounded: Sequence[float]
@@ -118,7 +119,7 @@ def _nats(value: float) -> str:
 
 
 def proof_steps(steps: Mapping[str, Step], *, profile: str) -> Figure:
-    """The steps of a proof side by side: each bounded quantity with its two bounds, along |z|."""
+    """The steps of a proof side by side: each bounded quantity with its two bounds."""
     figure, panels = plt.subplots(1, len(steps), figsize=(PAGE_WIDTH, 2.8))
     for axes, (name, step) in zip(panels, steps.items(), strict=True):
         axes.plot(step.radius, step.printed, "--", color=COLOURS["vermilion"], label="printed")

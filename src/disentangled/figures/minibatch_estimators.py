@@ -77,7 +77,7 @@ def total_corr_by_determinant(
         truth: total correlation for infinitely many images, of so many axes at a determinant.
         of_data: that of a data set of N images (P,), by number of axes.
     """
-    figure, panels = plt.subplots(2, 3, figsize=(PAGE_WIDTH, 3.7), sharex=True, sharey=True)
+    figure, panels = plt.subplots(2, 3, figsize=(PAGE_WIDTH, 3.2), sharex=True, sharey=True)
     dense = np.linspace(0, 1, 101).tolist()
     for axes, n_axes in zip(panels.flat, of_data, strict=False):
         for scheme in DRAWN:
@@ -126,8 +126,8 @@ def growth(
         _curve(panels[0], curve, mark, colour, f"D = {n_axes}")
     last = max(by_batch)
     for axes, curve, name in (
-        (panels[1], by_width, "naive, $s$"),
-        (panels[2], by_n_data, "mss, number of images $N$"),
+        (panels[1], by_width, "naive: noise $s$"),
+        (panels[2], by_n_data, "mss: number of images $N$"),
     ):
         _curve(axes, curve, "o", COLOURS["blue"], "estimate")
         axes.set(title=f"{last} axes", xlabel=name)
@@ -136,7 +136,7 @@ def growth(
     panels[0].plot(sizes, of_batch, "k--", lw=1.2, label="eq. 11")
     level = printed(last, batches.size)
     panels[1].plot(by_width.x, [level] * len(by_width.x), "k--", lw=1.2, label="eq. 11")
-    panels[0].set(title="by number of axes", xlabel="naive, batch $B$", ylabel="$TC(z)$, nats")
+    panels[0].set(title="$D$ axes", xlabel="naive: batch $B$", ylabel="$TC(z)$, nats")
     panels[0].set_ylim(top=1.6 * of_batch[-1])
     panels[0].legend(loc="upper left", ncols=2, columnspacing=1)
     panels[1].legend()

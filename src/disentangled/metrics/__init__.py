@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from disentangled.metrics.beta_vae_score import beta_vae_score
+from disentangled.metrics.dci import dci_boosting, dci_forest
 from disentangled.metrics.disintegration import disintegration
 from disentangled.metrics.factor_vae_score import factor_vae_score
+from disentangled.metrics.irs import irs
 from disentangled.metrics.linear_r2 import linear_r2
 from disentangled.metrics.mig import mig
 from disentangled.metrics.mig_exact import mig_exact
@@ -25,14 +27,20 @@ METRICS: dict[str, Callable[..., Score]] = {
     "neighbour_tc": neighbour_tc,
     "tree_tc": tree_tc,
     "disintegration": disintegration,
+    "dci_forest": dci_forest,
+    "dci_boosting": dci_boosting,
+    "irs": irs,
 }
 
 __all__ = [
     "METRICS",
     "beta_vae_score",
+    "dci_boosting",
+    "dci_forest",
     "disintegration",
     "factor_vae_score",
     "gaussian_tc",
+    "irs",
     "linear_r2",
     "mig",
     "mig_exact",

@@ -1,4 +1,4 @@
-"""What the R² scores share: some images are seen, others are predicted and judged."""
+"""What scores that learn share: some images are seen, others are predicted and judged."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ import torch
 
 from disentangled import gaussian
 from disentangled.metrics import inputs
-from disentangled.metrics.inputs import Floats
+from disentangled.metrics.inputs import Floats, Labels
 from disentangled.types import Score
 
 Regression = Callable[[Floats, Floats, Floats], Floats]
 """From codes (n, D) and factors (n, K) that are seen, and codes (m, D): factors (m, K)."""
+
+
+def rows(n: int, n_train: int, n_eval: int, generator: torch.Generator) -> tuple[Labels, Labels]:
+    """Rows of n to learn from, at most two thirds, and others to judge, at most the rest."""
+    drawn = torch.randperm(n, generator=generator).numpy()
+    n_train = min(n_train, 2 * n // 3)
+    return drawn[:n_train], drawn[n_train : n_train + n_eval]
 
 
 def held_out_r2(

@@ -19,6 +19,9 @@ Labels = NDArray[np.int64]
 CONTINUOUS = 0.9
 """A float factor with more distinct values than this share of its rows is continuous."""
 
+DEAD_VARIANCE = 1e-12
+"""An axis, or a direction in a feature, of no larger variance is taken as constant."""
+
 LARGEST = 1e75
 """Products of four numbers up to it are no infinity in float64."""
 
@@ -117,6 +120,27 @@ def ordered(values: Any, n: int, names: Sequence[str] | None = None) -> Floats:
     if np.issubdtype(array(values).dtype, np.floating):
         return measured(values, n, names)
     return factors(values, n, names).labels.astype(np.float64)
+
+
+def by_feature(code: Floats, features: Sequence[Sequence[int]] | None) -> tuple[Floats, Labels]:
+    """The axes of a code, feature by feature, and the place where each feature begins.
+
+    `np.add.reduceat(..., first, axis=1)` then adds over a feature's axes. By default every axis is
+    a feature. Axes in no feature are left out.
+
+    Raises: ValueError on an empty feature, an axis that is none, or one that is in two features.
+    """
+    if features is None:
+        return code, np.arange(code.shape[1])
+    axes = [int(axis) for feature in features for axis in feature]
+    sizes = [len(feature) for feature in features]
+    outside = any(not 0 <= axis < code.shape[1] for axis in axes)
+    if not axes or 0 in sizes or outside or len(set(axes)) < len(axes):
+        raise ValueError(
+            f"features must list for each feature its axes, numbers from 0 to "
+            f"{code.shape[1] - 1}, each in one feature at most, got {features!r}"
+        )
+    return code[:, axes], np.cumsum([0, *sizes[:-1]])
 
 
 def _table(values: Any, n: int, names: Sequence[str] | None) -> NDArray[Any]:

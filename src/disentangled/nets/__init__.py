@@ -3,7 +3,8 @@
 An encoder maps images (B, C, H, W) to a mean and a log-variance, each (B, D); a decoder maps a
 code (B, D) to Bernoulli logits (B, C, H, W); a critic maps a code to two logits (B, 2), the
 first for "drawn from q(z)", the second for "drawn from the product of its marginals". A prior maps
-a code (B, D) to the log-density of every axis (B, D), in nats.
+a code (B, D) to the log-density of every axis (B, D), in nats. The nets of a GAN are described
+where they are built, in `nets.info_gan`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from disentangled.nets import conv, critic, mlp, prior, split
+from disentangled.nets import conv, critic, info_gan, mlp, prior, split
 from disentangled.nets.bound import Bound
 
 Shape = tuple[int, int, int]
@@ -83,6 +84,12 @@ class Part(NamedTuple):
 
 PARTS: dict[str, Part] = {
     "flow_prior": Part(prior.flow, roles=("prior",)),
+    "info_gan_generator": Part(info_gan.generator),
+    "info_gan_discriminator": Part(info_gan.discriminator),
+    "info_gan_contrastive": Part(info_gan.contrastive),
+    "info_gan_small_generator": Part(info_gan.small_generator),
+    "info_gan_small_discriminator": Part(info_gan.small_discriminator),
+    "info_gan_small_contrastive": Part(info_gan.small_contrastive),
 }
 
 

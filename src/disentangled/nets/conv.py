@@ -8,7 +8,7 @@ from disentangled.nets.heads import Posterior, glorot
 from disentangled.nets.kernels import Conv2d, ConvTranspose2d
 
 
-def _side(shape: tuple[int, int, int], halvings: int) -> int:
+def side_after(shape: tuple[int, int, int], halvings: int) -> int:
     """Side of the last feature map, after the image was halved so many times."""
     _, height, width = shape
     if height != width or height % 2**halvings:
@@ -35,7 +35,7 @@ def dense(before: int, after: int) -> list[nn.Module]:
 
 def dlib_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """32 32 (4 x 4), 64 64 (2 x 2), dense 256 (disentanglement_lib's conv_encoder)."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     trunk = nn.Sequential(
         *down(shape[0], 32),
         *down(32, 32),
@@ -51,7 +51,7 @@ def dlib_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 def dlib_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """Dense 256 1024, then 64 32 32 C transposed 4 x 4 (disentanglement_lib's deconv_decoder)."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     return glorot(
         nn.Sequential(
             *dense(n_axes, 256),
@@ -67,7 +67,7 @@ def dlib_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 def kim_mnih_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """32 32 64 64 (4 x 4), dense 128 (Kim & Mnih 2018, Appendix A)."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     trunk = nn.Sequential(
         *down(shape[0], 32),
         *down(32, 32),
@@ -81,7 +81,7 @@ def kim_mnih_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 def kim_mnih_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """Dense 128 1024, then 64 32 32 C transposed 4 x 4 (Kim & Mnih 2018, Appendix A)."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     return nn.Sequential(
         *dense(n_axes, 128),
         *dense(128, 64 * side**2),
@@ -95,7 +95,7 @@ def kim_mnih_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 def burgess_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """32 four times (4 x 4), dense 256 twice (Burgess et al. 2018): the net of the benchmark."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     trunk = nn.Sequential(
         *down(shape[0], 32),
         *down(32, 32),
@@ -110,7 +110,7 @@ def burgess_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 def burgess_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """The mirror image of `burgess_encoder`."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     return nn.Sequential(
         *dense(n_axes, 256),
         *dense(256, 256),
@@ -130,7 +130,7 @@ def cheng_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     layer, 1 x 1 on a map of one point, is a linear one. The map before is 4 x 4 for the paper's
     images of 64 x 64, and so is the kernel over it; on other sides it is as large as that map.
     """
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     trunk = nn.Sequential(
         *down(shape[0], 32),
         *down(32, 64),
@@ -149,7 +149,7 @@ def cheng_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     The table prints a ReLU after the last layer too, under which no logit could be below 0, nor a
     pixel below 1/2: left out. The kernel of the first 64 is the size of the encoder's last map.
     """
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     return nn.Sequential(
         *dense(n_axes, 512),
         nn.Unflatten(1, (512, 1, 1)),
@@ -164,7 +164,7 @@ def cheng_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 def small_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """16 32 32 32 (4 x 4), dense 128: for images of 32 x 32 pixels and a laptop."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     trunk = nn.Sequential(
         *down(shape[0], 16),
         *down(16, 32),
@@ -178,7 +178,7 @@ def small_encoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
 
 def small_decoder(shape: tuple[int, int, int], n_axes: int) -> nn.Module:
     """The mirror image of `small_encoder`."""
-    side = _side(shape, 4)
+    side = side_after(shape, 4)
     return nn.Sequential(
         *dense(n_axes, 128),
         *dense(128, 32 * side**2),

@@ -23,6 +23,15 @@ from disentangled.objectives.games import (
     one_player,
     unrolled,
 )
+from disentangled.objectives.info_gan import (
+    held_axis,
+    holding,
+    info_bound,
+    info_gan,
+    info_gan_cr,
+    info_gan_discriminator,
+    info_gan_encoder,
+)
 from disentangled.objectives.inputs import (
     FACTORS,
     IMAGES,
@@ -71,6 +80,13 @@ __all__ = [
     "encode",
     "factor_vae",
     "factor_vae_leaking",
+    "held_axis",
+    "holding",
+    "info_bound",
+    "info_gan",
+    "info_gan_cr",
+    "info_gan_discriminator",
+    "info_gan_encoder",
     "one_player",
     "permute_axes",
     "rtc_penalty",

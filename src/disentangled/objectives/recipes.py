@@ -9,6 +9,7 @@ from disentangled.objectives.dip_vae import dip_vae_i, dip_vae_ii
 from disentangled.objectives.elbo import beta_vae, vae
 from disentangled.objectives.factor_vae import FACTOR_VAE, FACTOR_VAE_DLIB, FACTOR_VAE_LEAKING
 from disentangled.objectives.games import Player, Recipe, one_player
+from disentangled.objectives.info_gan import INFO_GAN, INFO_GAN_CR
 from disentangled.objectives.inputs import IMAGES, NOISE, STEP
 from disentangled.objectives.rtc_vae import RTC_VAE, RTC_VAE_SUPERVISED
 
@@ -42,6 +43,8 @@ OBJECTIVES: dict[str, Recipe] = {
     ),
     "factor_vae_leaking": FACTOR_VAE_LEAKING,
     "beta_tcvae_flow": BETA_TCVAE_FLOW,
+    "info_gan": INFO_GAN,
+    "info_gan_cr": INFO_GAN_CR,
 }
 
 __all__ = ["OBJECTIVES", "Player", "Recipe", "one_player"]

@@ -20,11 +20,13 @@ from disentangled.scoring.codes import (
     encoded,
     number,
 )
+from disentangled.scoring.dci import dci_boosting, dci_forest
 from disentangled.scoring.decoded import decoded
 from disentangled.scoring.disintegration import disintegration
 from disentangled.scoring.elbo import KL_SAMPLES, distortion, elbo
 from disentangled.scoring.elsewhere import elsewhere
 from disentangled.scoring.gaussian_tc import gaussian_tc
+from disentangled.scoring.irs import irs
 from disentangled.scoring.losses import losses
 from disentangled.scoring.mapped import mapped
 from disentangled.scoring.mig import mig, mig_active, mig_exact
@@ -35,7 +37,7 @@ from disentangled.scoring.pictures import (
     reconstructions,
     traversals,
 )
-from disentangled.scoring.sap import sap
+from disentangled.scoring.sap import sap, sap_mixed
 from disentangled.scoring.supervised import supervised
 from disentangled.scoring.tc_mean_sample import tc_mean_sample
 from disentangled.store import Scored
@@ -43,11 +45,13 @@ from disentangled.store import Scored
 
 class ModelScore(NamedTuple):
     """take(model, data, code) -> numbers, of a stack of one model and its code of all images;
-    needs_factors: left out on data that have none."""
+    needs_factors: left out on data that have none; needs_decoder: of models whose decoder gives
+    images a likelihood, which a game without a net called decoder has not."""
 
     take: Callable[[Fitted, FactorData, Encoded], list[Number]]
     version: int = 1
     needs_factors: bool = True
+    needs_decoder: bool = False
 
 
 class ModelPictures(NamedTuple):
@@ -58,8 +62,8 @@ class ModelPictures(NamedTuple):
 
 
 SCORES: dict[str, ModelScore] = {
-    "elbo": ModelScore(elbo, needs_factors=False),
-    "distortion": ModelScore(distortion, needs_factors=False),
+    "elbo": ModelScore(elbo, needs_factors=False, needs_decoder=True),
+    "distortion": ModelScore(distortion, needs_factors=False, needs_decoder=True),
     "mig_exact": ModelScore(mig_exact),
     "mig": ModelScore(mig),
     "mig_active": ModelScore(mig_active),
@@ -70,6 +74,10 @@ SCORES: dict[str, ModelScore] = {
     "losses": ModelScore(losses, needs_factors=False),
     "tc_mean_sample": ModelScore(tc_mean_sample, needs_factors=False),
     "sap": ModelScore(sap),
+    "sap_mixed": ModelScore(sap_mixed),
+    "dci_forest": ModelScore(dci_forest),
+    "dci_boosting": ModelScore(dci_boosting),
+    "irs": ModelScore(irs),
     "disintegration": ModelScore(disintegration),
     "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
 }

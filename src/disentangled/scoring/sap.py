@@ -1,12 +1,14 @@
-"""SAP by squared correlations, and by a classifier on each axis."""
+"""SAP by squared correlations, by a classifier on each axis, and as paper B mixes both."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from disentangled import metrics
 from disentangled.data import FactorData
 from disentangled.fitted import Fitted
+from disentangled.metrics.sap import Kind
 from disentangled.scoring.codes import SCORE_SEED, Encoded, Number, columns, number
 
 
@@ -33,3 +35,26 @@ def sap(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
                    estimator="squared correlation", factors=" ".join(ordered))
         )  # fmt: skip
     return numbers
+
+
+def sap_mixed(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
+    """SAP of the mean codes over all factors, each by what suits it, as paper B has it.
+
+    The gap of a factor whose values are mere names is one of accuracies of a logistic regression,
+    that of an ordered factor one of squared correlations.
+    """
+    kinds: dict[Kind, list[str]] = {
+        "logistic": [name for name in data.factor_names if name in data.unordered],
+        "r2": [name for name in data.factor_names if name not in data.unordered],
+    }
+    generator = torch.Generator().manual_seed(SCORE_SEED)
+    gaps = [
+        metrics.sap(code.mean, columns(data, names), kind=kind, generator=generator).parts["gap"]
+        for kind, names in kinds.items()
+        if names
+    ]
+    return [
+        number(model.step, "sap_mixed", np.concatenate(gaps).mean(), code="mean", unit="1",
+               estimator="logistic regression of names, squared correlation of the rest",
+               factors=" ".join(data.factor_names))
+    ]  # fmt: skip

@@ -38,6 +38,7 @@ from disentangled.data.dsprites import (
 )
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import gather
+from disentangled.data.resampled import DSPRITES, loaders
 
 HALF_SIDE = 9.6
 SEMI_AXES = (12.762, 7.216)
@@ -212,3 +213,9 @@ def load_grid(root: str | PathLike[str] | None, size: int) -> FactorData:
     """The 46,080 scenes of every 4th orientation and every 2nd position, in two seconds."""
     images = gather(blocks(COARSE), size, packed=False)
     return labelled("dsprites_rerender_grid", images, COARSE.factors(), COARSE.sizes, "re-render")
+
+
+load_full_correlated, load_full_independent, load_full_held_out = loaders(load_full, DSPRITES)
+load_grid_correlated, load_grid_independent, load_grid_held_out = loaders(
+    load_grid, DSPRITES.part(0.1)
+)

@@ -47,6 +47,7 @@ from disentangled.data.rendered.rendering import (
     trace,
 )
 from disentangled.data.rendered.solids import Part, Place, Point, Solid, ball, box, limb, rod
+from disentangled.data.resampled import SHAPES3D, loaders
 from disentangled.data.shapes3d import LAYOUT, NATIVE_SIZE
 
 VERSION = 1
@@ -213,3 +214,9 @@ def load_part(
     """Any part of the grid, as LAYOUT.part(shape=(0, 3)), under a name of its own."""
     light = pooled_light(geometries(root), size)
     return layout.data(name, compose(layout, light), "twin")
+
+
+load_full_correlated, load_full_independent, load_full_held_out = loaders(load_full, SHAPES3D)
+load_grid_correlated, load_grid_independent, load_grid_held_out = loaders(
+    load_grid, SHAPES3D.part(0.1)
+)
