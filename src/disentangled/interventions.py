@@ -17,7 +17,7 @@ from disentangled.information import probabilities
 def do(table: Any, factor: int, value: int) -> Tensor:
     r"""The law of the factors after one of them is set by hand.
 
-        p(v | do(v_k = a)) = p(v_\k) [v_k = a]
+        p(v | do(v_k = a)) = p(v_{-k}) [v_k = a]
 
     This is right where no factor is a cause of another one: common causes are allowed.
 
@@ -41,7 +41,7 @@ def do(table: Any, factor: int, value: int) -> Tensor:
 def products(table: Any) -> Tensor:
     r"""For each factor k the law in which it is independent of all others, (K, as in table).
 
-        p(v_\k) p(v_k)
+        p(v_{-k}) p(v_k)
 
     Raises: ValueError for a bad table.
     Source: anonymous 2020 (paper B), the terms of eq. 1.
@@ -53,7 +53,7 @@ def products(table: Any) -> Tensor:
 def intervene(table: Any) -> Tensor:
     r"""The law of the factors after one, chosen evenly, is set to a value drawn from its law.
 
-        ṗ(v) = 1/K Σ_k p(v_\k) p(v_k)
+        ṗ(v) = 1/K Σ_k p(v_{-k}) p(v_k)
 
     Returns: as in table, float64, sums to 1; every single factor keeps its law.
     Raises: ValueError for a bad table.
@@ -86,7 +86,7 @@ def weights(table: Any, likelihood: Any = None) -> Tensor:
 def largest_ratios(table: Any) -> Tensor:
     r"""For each factor the least C_k of Assumption 1, (K,).
 
-        C_k = max_v p(v) / (p(v_\k) p(v_k)),   over v where the denominator is above 0
+        C_k = max_v p(v) / (p(v_{-k}) p(v_k)),   over v where the denominator is above 0
 
     Returns: each at least 1 and at most 1 / min p(v_k).
     Raises: ValueError for a bad table.

@@ -158,7 +158,7 @@ def log_aggregate_posterior_dataset(
     **Error**: below 1e-9 nats, no bias. Cost: M N (D + 1) exponentials of 7 ns on one core, 14 s
     for M = 4,096, N = 46,080, D = 10; memory about 100 kB · block.
     Raises: ValueError on NaN, on shapes that do not fit, on a singular noise, on a block below 1,
-    on a device that is not there, or where |mean| or |z| is above 1e75 or |logvar| above 300.
+    on a device that is not there, or where mean or z is above 1e75 in size or logvar above 300.
     """
     mean, logvar, noise = posterior(mean, logvar, noise_covariance, device)
     z, block = bounded(z, "z", LARGEST).to(mean.device), gaussian.whole(block, "block", 1)

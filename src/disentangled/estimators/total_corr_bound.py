@@ -19,7 +19,7 @@ def total_corr_bound(mean: Any, logvar: Any) -> float:
     Returns: nats, 0 or above; 0 for one axis.
 
     **Error**: high, never low; for normal means that are equal on two axes by at most log(2) / 2.
-    Raises: ValueError on NaN, on shapes that differ, or where |logvar| is above 300.
+    Raises: ValueError on NaN, on shapes that differ, or where logvar is above 300 in size.
     Source: derived in the chapter mean_and_sample; under the limits of Cheng et al. 2020 (paper
     D), eq. 1, the bound is a constant of their Theorem 1.
     """

@@ -22,7 +22,8 @@ def irs(
     r"""How little the best factor of an axis lets the others move it; 1 is best.
 
         IRS = Σ_j m_j max_k S_kj / Σ_j m_j,   S_kj = 1 - mean over values v of m_jkv / m_j
-        m_jkv = max |z_j - E[z_j | v_k = v]| over images with v_k = v,   m_j = max |z_j - E z_j|
+        m_jkv = max abs(z_j - E[z_j given v]) over images with v_k = v
+        m_j = max abs(z_j - E z_j)
 
     With `quantile` 0.99 m_jkv is that quantile of the distances, as in disentanglement_lib, and
     m_j stays a maximum. Every value of a factor is a group of its own: disentanglement_lib
