@@ -149,7 +149,7 @@ def test_lighting_shades_and_moves_nothing(toys: data.FactorData) -> None:
 
 def test_pictures_do_not_depend_on_threads_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     few_cars = cars3d_twin.LAYOUT.part(elevation=(1, 3), azimuth=(0, 5, 14), object=(3, 8))
-    few_toys = smallnorb_twin.GRID.part(
+    few_toys = smallnorb_twin.LAYOUT.part(
         category=(0, 4), instance=(1,), elevation=(4,), azimuth=(2, 5, 9), lighting=(0, 3)
     )
     before = torch.get_num_threads()

@@ -251,5 +251,8 @@ def test_rounding_is_the_root_mean_square_over_root_two(runs):
 
 
 def test_the_answer_quotes_the_verdict_on_figure_2():
-    decided = [Record("C-fig4", "described", {}), Record("C-fig2", "not run", {})]
+    decided = [
+        Record("C-fig4", "described", {"how": "rows"}),
+        Record("C-fig2", "not run", {"how": "rows"}),
+    ]
     assert figures.answer(decided) == f"Chen et al. say yes. {decided[1].sentence}"

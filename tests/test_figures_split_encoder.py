@@ -255,12 +255,15 @@ def test_what_the_prose_says_of_the_claims_is_held():
             figures.assert_only_the_distortion_is_reproduced(
                 of({**verdicts, name: "reproduced in sign"})
             )
-    missing = Record("A-split-mig", "not run", {})
-    assert figures.answers([missing, Record("A-fig3-tcvae", "not run", {})]) == {
+    missing = Record("A-split-mig", "not run", {"how": "rows"})
+    assert figures.answers([missing, Record("A-fig3-tcvae", "not run", {"how": "rows"})]) == {
         "answer_mig": missing.sentence
     }
 
 
 def test_the_answer_quotes_the_verdict_on_mig_over_all_panels():
-    decided = [Record("A-split-mig", "not run", {}), Record("A-fig3-tcvae", "not run", {})]
+    decided = [
+        Record("A-split-mig", "not run", {"how": "rows"}),
+        Record("A-fig3-tcvae", "not run", {"how": "rows"}),
+    ]
     assert figures.answer(decided) == f"Yang et al. say yes. {decided[0].sentence}"
