@@ -264,6 +264,8 @@ def test_models_may_be_judged_on_other_images_than_they_saw(home, monkeypatch):
 
     assert found() == of(dark) != of(DATA)
     assert len(models.committed(chosen).mean) == 16
+    (row,) = home.glob("*.json")
+    assert store.read_run(row).settings["scored_on"] == "dark"
     # and so when they are judged anew
     again = ModelScore(scoring.elbo, version=SCORES["elbo"].version + 1, needs_factors=False)
     monkeypatch.setitem(SCORES, "elbo", again)

@@ -139,7 +139,7 @@ def _train_group(
                 if last:
                     drawn = draw_pictures(setting, model, seen, code)
                     rows[seed] = RunFile(
-                        _settings(run, seed), _common(fitted, seed, data), scores[seed], drawn
+                        _settings(setting, seed), _common(fitted, seed, data), scores[seed], drawn
                     )
             if pace is None:
                 _write(run, rows)
@@ -149,7 +149,7 @@ def _train_group(
                 stopped[seed], "stopped", stopped[seed], estimator="not finite", unit="step"
             )
             row = RunFile(
-                _settings(run, seed),
+                _settings(setting, seed),
                 _common(fitted, seed, data),
                 scores[seed] | {STOPPED: Scored(1, [halt])},
                 {},
@@ -206,8 +206,11 @@ def draw_pictures(
     return {name: scoring.PICTURES[name].version for name in setting.pictures}
 
 
-def _settings(run: Run, seed: int) -> dict[str, Any]:
-    return run.declared() | {"seed": seed}
+def _settings(setting: Setting, seed: int) -> dict[str, Any]:
+    """What the row file says of its run; and of the images that the model was judged on, where
+    they are not those that it was trained on."""
+    judged = {"scored_on": setting.scored_on} if setting.scored_on else {}
+    return setting.run.declared() | {"seed": seed} | judged
 
 
 def _common(fitted: Fitted, seed: int, data: FactorData) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -110,14 +110,9 @@ def permute_axes(z: Tensor, order: Tensor) -> Tensor:
     return z.gather(0, order)
 
 
-def autoencoder(nets: Nets, draw: Draw) -> tuple[Code, Tensor, Tensor]:
-    """A batch's code, its logits (B, C, H, W), and the critic's logits (B, 2) of the code."""
-    code = encode(nets, draw["x"], draw["noise"])
-    return code, nets["decoder"](code.z).float(), nets["critic"](code.z).float()
-
-
 def _autoencoder(
     objective: Callable[..., Loss],
+    reads: Sequence[str],
     nets: Nets,
     draw: Draw,
     heard: Heard,
@@ -125,8 +120,10 @@ def _autoencoder(
     n_data: int,
     **settings: Any,
 ) -> tuple[Loss, Heard]:
-    code, logits, critic_logits = autoencoder(nets, draw)
-    loss = objective(draw["x"], logits, code, critic_logits, **settings)
+    code = encode(nets, draw["x"], draw["noise"])
+    logits, critic_logits = nets["decoder"](code.z).float(), nets["critic"](code.z).float()
+    more = (draw[name] for name in reads)
+    loss = objective(draw["x"], logits, code, critic_logits, *more, **settings)
     return loss, {"z": code.z.detach()}
 
 
@@ -154,11 +151,13 @@ def _critic_on_same_batch(
     return critic_dlib(*_critic_logits(nets, heard["z"], permuted)), {}
 
 
-def _trained_by(objective: Callable[..., Loss]) -> Player:
-    return Player("autoencoder", ("encoder", "decoder"), partial(_autoencoder, objective))
+def autoencoder(objective: Callable[..., Loss], *reads: str) -> Player:
+    """The player who moves encoder and decoder by `objective(x, logits, code, critic_logits,
+    *reads, **weights)`, and tells the critic its codes; reads: further inputs by name."""
+    return Player("autoencoder", ("encoder", "decoder"), partial(_autoencoder, objective, reads))
 
 
-_AUTOENCODER = _trained_by(factor_vae)
+_AUTOENCODER = autoencoder(factor_vae)
 _BETAS = (0.5, 0.9)  # of the critic's Adam, in both sources
 _NETS = ("encoder", "decoder", "critic")
 
@@ -178,7 +177,7 @@ FACTOR_VAE = Recipe(
 """Kim & Mnih's: the critic plays after the autoencoder has moved."""
 
 FACTOR_VAE_LEAKING = FACTOR_VAE._replace(
-    rounds=((_trained_by(factor_vae_leaking),), *FACTOR_VAE.rounds[1:])
+    rounds=((autoencoder(factor_vae_leaking),), *FACTOR_VAE.rounds[1:])
 )
 """Kim & Mnih's with one fault of a port and no other: half of the critic's loss trains the encoder
 too. The critic, its turn and its second batch are theirs."""

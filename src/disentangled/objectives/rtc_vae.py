@@ -9,7 +9,6 @@ from torch import Tensor
 
 from disentangled import gaussian
 from disentangled.objectives.factor_vae import CRITIC, FACTOR_VAE, autoencoder, factor_vae
-from disentangled.objectives.games import Draw, Heard, Nets, Player
 from disentangled.objectives.inputs import FACTORS
 from disentangled.types import Code, Loss
 
@@ -120,32 +119,14 @@ def rtc_vae_supervised(
     return Loss(total, base.terms | {"axes_of_factors": axes})
 
 
-def _regularised(
-    nets: Nets, draw: Draw, heard: Heard, *, n_data: int, **settings: Any
-) -> tuple[Loss, Heard]:
-    code, logits, critic_logits = autoencoder(nets, draw)
-    loss = rtc_vae(draw["x"], logits, code, critic_logits, **settings)
-    return loss, {"z": code.z.detach()}
-
-
-def _told(
-    nets: Nets, draw: Draw, heard: Heard, *, n_data: int, **settings: Any
-) -> tuple[Loss, Heard]:
-    code, logits, critic_logits = autoencoder(nets, draw)
-    loss = rtc_vae_supervised(draw["x"], logits, code, critic_logits, draw["factors"], **settings)
-    return loss, {"z": code.z.detach()}
-
-
-_MOVED = ("encoder", "decoder")
-
 RTC_VAE = FACTOR_VAE._replace(
-    rounds=((Player("autoencoder", _MOVED, _regularised),), (CRITIC,)),
+    rounds=((autoencoder(rtc_vae),), (CRITIC,)),
     weights={"gamma": 10.0, "eta": 10.0},
 )
 """The critic is Kim & Mnih's, and plays after the autoencoder has moved."""
 
 RTC_VAE_SUPERVISED = FACTOR_VAE._replace(
-    rounds=((Player("autoencoder", _MOVED, _told),), (CRITIC,)),
+    rounds=((autoencoder(rtc_vae_supervised, "factors"),), (CRITIC,)),
     weights={"gamma": 10.0, "eta": 10.0, "supervision": 10.0},
     inputs={**FACTOR_VAE.inputs, "factors": FACTORS},
     swept="supervision",
