@@ -265,6 +265,30 @@ def test_a_stack_equals_a_plain_loop(step, n_steps):
         torch.testing.assert_close(parameters(fitted, seed), end, rtol=0, atol=5e-5)
 
 
+@pytest.mark.parametrize("step", [vae, factor_vae])
+def test_a_cooling_stack_equals_a_plain_loop(step):
+    run = tiny.run(step.__name__, steps=200, cooldown=0.75)
+    stack = Stack(run, (4, 7), DATA, tiny.CPU)
+    for _ in range(4):
+        stack.advance()
+    fitted = training._fitted(stack, {}, {}, 0.0)
+    for seed in fitted.seeds:
+        plain, stream = Plain(run, seed), Stream(run, seed, DATA)
+        for start, factor in [(0, 1), (50, 1), (100, 2 / 3), (150, 1 / 3)]:
+            for optimiser in (plain.optimiser, plain.critics):
+                optimiser.param_groups[0]["lr"] = 1e-3 * factor
+            drawn = stream.chunk(start)
+            for t in range(CHUNK):
+                now = {name: values[t] for name, values in drawn.items()}
+                pixels = {n: DATA.pixels(now[n]) for n in ("x", "x_other") if n in now}
+                order = {"order": now["order"].sort(dim=0).indices} if "order" in now else {}
+                step(plain, **now | pixels | order)
+        end = plain.vector([getattr(plain, role) for role in run.roles()])
+        torch.testing.assert_close(parameters(fitted, seed), end, rtol=0, atol=5e-5)
+        slower = fit(tiny.run(step.__name__, steps=200), [seed], DATA, hardware=tiny.CPU)
+        assert float((parameters(slower, seed) - end).abs().mean()) > 0.001
+
+
 def test_two_batches_and_turns_matter():
     """The plain loops of both FactorVAEs are far apart, so that each test above can fail."""
     ours = fit(tiny.run("factor_vae"), [4], DATA, hardware=tiny.CPU)
@@ -414,8 +438,9 @@ def test_compiled_steps_give_the_same_numbers(monkeypatch):
         torch.testing.assert_close(terms[1][name], value, rtol=1e-4, atol=1e-4)
 
 
-def test_going_on_from_a_checkpoint_changes_nothing():
-    run = tiny.run("factor_vae", steps=150)
+@pytest.mark.parametrize("cooldown", [0.0, 1.0])
+def test_going_on_from_a_checkpoint_changes_nothing(cooldown):
+    run = tiny.run("factor_vae", steps=150, cooldown=cooldown)
     kept = []
     whole = list(trajectory(run, tiny.SEEDS, DATA, milestones=(100,), hardware=tiny.CPU,
                             save=kept.append, save_every=0.0))  # fmt: skip

@@ -53,12 +53,14 @@ class Run:
     noise_correlation is σ of the noise's covariance (1 - σ) I + σ 11ᵀ (see
     `gaussian.equicorrelated`); 0 is the independent noise of every VAE but paper A's.
     steps_after is the length of the second phase of a recipe that has one.
+    cooldown is the last share of a phase's steps over which every player's learning rate falls
+    to 0 in a straight line (see `rate_factor`); 0 keeps it constant.
 
     Raises:
         ValueError: an unknown name or weight, a weight of another kind, one that is not finite
             or not above 0 where it must be, a role without a net or a net without a role, a size
-            that is not above 0, steps that are no multiple of `CHUNK`, or a correlation that no
-            density has.
+            that is not above 0, steps that are no multiple of `CHUNK`, a cooldown that is no
+            share, or a correlation that no density has.
     """
 
     experiment: str
@@ -78,6 +80,7 @@ class Run:
     precision: str = "fp32"
     noise_correlation: float = 0.0
     steps_after: int = 0
+    cooldown: float = 0.0
 
     def __post_init__(self) -> None:
         known("objective", self.objective, OBJECTIVES)
@@ -118,6 +121,8 @@ class Run:
                 f"{self.objective} has {phase if recipe.after else 'no second phase'}, got "
                 f"steps_after={self.steps_after}"
             )
+        if not 0 <= self.cooldown <= 1:
+            raise ValueError(f"cooldown is a share of the steps, 0 to 1, got {self.cooldown}")
         lowest = -1 / (self.n_axes - 1) if self.n_axes > 1 else -1.0
         if not lowest < self.noise_correlation < 1:
             raise ValueError(
@@ -177,6 +182,18 @@ class Run:
         """Steps of both phases."""
         return self.steps + self.steps_after
 
+    def rate_factor(self, step: int) -> float:
+        """What every learning rate is multiplied with in the `CHUNK` steps from this one on.
+
+            min(1, (T - t) / (c T)),   t steps of the phase's T done, c the cooldown
+        """
+        if not self.cooldown:
+            return 1.0
+        second = step >= self.steps
+        length = self.steps_after if second else self.steps
+        left = length - (step - self.steps if second else step)
+        return min(1.0, left / (self.cooldown * length))
+
     def noise_covariance(self) -> Tensor | None:
         """The noise's covariance (n_axes, n_axes) in float64; None where it is independent."""
         if self.noise_correlation == 0:
@@ -187,7 +204,7 @@ class Run:
         """All settings that decide the numbers, with the versions of what computes them.
 
         What a run may have since ids exist (nets of other roles, correlated noise, a second
-        phase) is mentioned only where it is not the default: ids from before stay.
+        phase, a cooldown) is mentioned only where it is not the default: ids from before stay.
         """
         versions: dict[str, Any] = {
             "objective": OBJECTIVES[self.objective].method_version,
@@ -197,7 +214,7 @@ class Run:
         if self.nets:
             versions["nets"] = {role: version(name) for role, name in self.nets.items()}
         settings = {**asdict(self), "weights": dict(self.weights), "nets": dict(self.nets)}
-        for late in ("nets", "noise_correlation", "steps_after"):
+        for late in ("nets", "noise_correlation", "steps_after", "cooldown"):
             if not settings[late]:
                 del settings[late]
         return settings | {"method_versions": versions}

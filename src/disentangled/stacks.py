@@ -95,7 +95,7 @@ class Stack:
         self.optimisers = {
             player.name: torch.optim.Adam(
                 self.moved(player),
-                lr=player.learning_rate or self.run.learning_rate,
+                lr=self._rate(player),
                 betas=player.betas,
                 eps=ADAM_EPS,
                 fused=device.type in ("cpu", "cuda"),
@@ -109,6 +109,19 @@ class Stack:
         self.drawn: dict[str, Tensor] = {}
         self.sums: dict[str, Tensor] = {}
         self.replay: Callable[[], None] | None = None
+
+    def _rate(self, player: Player) -> float | Tensor:
+        """The player's learning rate; one that will fall is a tensor on the device, which
+        `begin_chunk` writes on, so that a graph of the step reads it."""
+        rate = player.learning_rate or self.run.learning_rate
+        return torch.tensor(rate, device=self.hardware.device) if self.run.cooldown else rate
+
+    def _cool(self) -> None:
+        """Give the optimisers the learning rates of the coming chunk."""
+        for player in self.recipe.players():
+            rate = player.learning_rate or self.run.learning_rate
+            for group in self.optimisers[player.name].param_groups:
+                group["lr"].fill_(rate * self.run.rate_factor(self.step))
 
     def moved(self, player: Player) -> list[Tensor]:
         """The parameters that the player moves, in a fixed order."""
@@ -222,6 +235,8 @@ class Stack:
             self.sums, self.replay = {}, None
         for total in self.sums.values():
             total.zero_()
+        if self.run.cooldown:
+            self._cool()
 
     def end_chunk(self) -> dict[str, Tensor]:
         """Count the steps and draw ahead, while the device may still work; the mean of every
