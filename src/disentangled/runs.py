@@ -185,7 +185,7 @@ class Run:
     def rate_factor(self, step: int) -> float:
         """What every learning rate is multiplied with in the `CHUNK` steps from this one on.
 
-            min(1, (T - t) / (c T)),   t steps of the phase's T done, c the cooldown
+        min(1, (T - t) / (c T)),   t steps of the phase's T done, c the cooldown
         """
         if not self.cooldown:
             return 1.0
