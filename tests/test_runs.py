@@ -111,8 +111,12 @@ def test_learning_rates_fall_to_0_over_the_cooldown():
     assert "cooldown" not in tiny.run().declared()
     assert [tiny.run().rate_factor(step) for step in (0, 50)] == [1, 1]
     run = tiny.run(steps=400, cooldown=0.5)
-    assert [run.rate_factor(step) for step in range(0, 400, 50)] == [1] * 5 + [0.75, 0.5, 0.25]
-    assert [tiny.run(steps=200, cooldown=1).rate_factor(step) for step in (0, 50)] == [1, 0.75]
+    root = 0.5**0.5 / 2
+    assert [run.rate_factor(step) for step in range(0, 400, 50)] == pytest.approx(
+        [1] * 5 + [0.5 + root, 0.5, 0.5 - root]
+    )
+    whole = tiny.run(steps=150, cooldown=1)
+    assert [whole.rate_factor(step) for step in (0, 50, 100)] == pytest.approx([1, 0.75, 0.25])
     with pytest.raises(ValueError, match=r"cooldown is a share of the steps, 0 to 1, got 1.5"):
         tiny.run(cooldown=1.5)
 
@@ -121,9 +125,9 @@ def test_each_phase_has_its_own_cooldown(monkeypatch):
     recipe = OBJECTIVES["vae"]
     again = (tuple(p._replace(name="again") for p in players) for players in recipe.rounds)
     monkeypatch.setitem(OBJECTIVES, "twice", recipe._replace(after=tuple(again)))
-    run = tiny.run("twice", steps_after=200, cooldown=1)
-    factors = [run.rate_factor(step) for step in range(0, 300, 50)]
-    assert factors == [1, 0.5, 1, 0.75, 0.5, 0.25]
+    run = tiny.run("twice", steps_after=150, cooldown=1)
+    factors = [run.rate_factor(step) for step in range(0, 250, 50)]
+    assert factors == pytest.approx([1, 0.5, 1, 0.75, 0.25])
 
 
 def test_sizes_and_steps_are_whole_numbers():

@@ -274,7 +274,7 @@ def test_a_cooling_stack_equals_a_plain_loop(step):
     fitted = training._fitted(stack, {}, {}, 0.0)
     for seed in fitted.seeds:
         plain, stream = Plain(run, seed), Stream(run, seed, DATA)
-        for start, factor in [(0, 1), (50, 1), (100, 2 / 3), (150, 1 / 3)]:
+        for start, factor in [(0, 1), (50, 1), (100, 0.75), (150, 0.25)]:
             for optimiser in (plain.optimiser, plain.critics):
                 optimiser.param_groups[0]["lr"] = 1e-3 * factor
             drawn = stream.chunk(start)

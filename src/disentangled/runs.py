@@ -54,7 +54,7 @@ class Run:
     `gaussian.equicorrelated`); 0 is the independent noise of every VAE but paper A's.
     steps_after is the length of the second phase of a recipe that has one.
     cooldown is the last share of a phase's steps over which every player's learning rate falls
-    to 0 in a straight line (see `rate_factor`); 0 keeps it constant.
+    to 0 along half a cosine (see `rate_factor`); 0 keeps it constant.
 
     Raises:
         ValueError: an unknown name or weight, a weight of another kind, one that is not finite
@@ -192,7 +192,7 @@ class Run:
         second = step >= self.steps
         length = self.steps_after if second else self.steps
         left = length - (step - self.steps if second else step)
-        return min(1.0, left / (self.cooldown * length))
+        return 0.5 - 0.5 * math.cos(math.pi * min(1.0, left / (self.cooldown * length)))
 
     def noise_covariance(self) -> Tensor | None:
         """The noise's covariance (n_axes, n_axes) in float64; None where it is independent."""
