@@ -402,6 +402,11 @@ def test_dry_run_of_every_net(net):
     assert on_meta("factor_vae", net, 16) == {"autoencoder"} | TERMS["factor_vae"]
 
 
+def test_dry_run_of_a_cooling_run():
+    terms = on_meta("vae", "mlp_64", 4, chunks=True, cooldown=1.0)
+    assert terms == {"autoencoder"} | TERMS["vae"]
+
+
 def test_dry_run_catches_a_tensor_on_the_cpu(monkeypatch):
     def stray(x, logits, code, **settings):
         loss = objectives.vae(x, logits, code, **settings)

@@ -98,8 +98,8 @@ class Stack:
                 lr=self._rate(player),
                 betas=player.betas,
                 eps=ADAM_EPS,
-                fused=device.type in ("cpu", "cuda"),
-                capturable=device.type in ("cpu", "cuda"),
+                fused=_fuses(device),
+                capturable=_fuses(device),
             )
             for player in self.recipe.players()
         }
@@ -111,17 +111,18 @@ class Stack:
         self.replay: Callable[[], None] | None = None
 
     def _rate(self, player: Player) -> float | Tensor:
-        """The player's learning rate; one that will fall is a tensor on the device, which
-        `begin_chunk` writes on, so that a graph of the step reads it."""
-        rate = player.learning_rate or self.run.learning_rate
-        return torch.tensor(rate, device=self.hardware.device) if self.run.cooldown else rate
+        """The player's learning rate; one that will fall is a tensor where Adam is fused, so that
+        a graph of the step reads what `_cool` writes."""
+        rate, device = player.learning_rate or self.run.learning_rate, self.hardware.device
+        return torch.tensor(rate, device=device) if self.run.cooldown and _fuses(device) else rate
 
     def _cool(self) -> None:
         """Give the optimisers the learning rates of the coming chunk."""
         for player in self.recipe.players():
             rate = player.learning_rate or self.run.learning_rate
+            rate *= self.run.rate_factor(self.step)
             for group in self.optimisers[player.name].param_groups:
-                group["lr"].fill_(rate * self.run.rate_factor(self.step))
+                group["lr"] = group["lr"].fill_(rate) if torch.is_tensor(group["lr"]) else rate
 
     def moved(self, player: Player) -> list[Tensor]:
         """The parameters that the player moves, in a fixed order."""
@@ -355,6 +356,11 @@ def image_shape(data: FactorData) -> tuple[int, int, int]:
     """(C, H, W) of the images."""
     _, channels, height, width = data.images.shape
     return channels, height, width
+
+
+def _fuses(device: torch.device) -> bool:
+    """Whether Adam has one kernel for all parameters on this device."""
+    return device.type in ("cpu", "cuda")
 
 
 def _stacked(models: list[dict[str, Tensor]]) -> dict[str, Tensor]:
