@@ -59,14 +59,15 @@ def test_the_runs_of_the_published_profile():
         (dsprites, "rtc_vae_supervised"): 8,
         (dsprites, "annealed_vae"): 8,
         **{(shapes, model): 4 for model in rtc_vae.ON_SHAPES3D},
-        **{(dataset, "vae"): 8 if dataset == dsprites else 4 for dataset in (dsprites, cars, shapes)},
+        **{
+            (dataset, "vae"): 8 if dataset == dsprites else 4
+            for dataset in (dsprites, cars, shapes)
+        },
     }
     assert sum(counted.values()) == 188
     assert {s.run.batch for s in settings} == {64}
     assert {s.run.steps for s in settings} == {rtc_vae.LAPTOP_STEPS}
-    first = [
-        (s.run.dataset, s.run.objective, rtc_vae.strength_of(s.run)) for s in settings[:13]
-    ]
+    first = [(s.run.dataset, s.run.objective, rtc_vae.strength_of(s.run)) for s in settings[:13]]
     assert first == [
         *((dsprites, model, at) for at in (10.0, 2.0, 50.0) for model in rtc_vae.MODELS),
         (dsprites, "rtc_vae_supervised", 10.0),
