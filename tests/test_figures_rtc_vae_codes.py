@@ -32,7 +32,8 @@ def model(data):
     angle = 2 * torch.pi * data.factors[:, 2] / 5
     axes = [data.factors[:, 5] / 8, 2 * angle.cos(), 2 * angle.sin(), torch.zeros(len(angle))]
     line = pd.Series({"run_id": "abc", "dataset": "tiny", "source": "twin", "seed": 3})
-    return figures.Model("RTC-VAE (20)", line, torch.stack(axes, 1).double().numpy(), data, "smoke")
+    code = torch.stack(axes, 1).double().numpy()
+    return figures.Model("RTC-VAE (20)", line, code, data, "smoke")
 
 
 def test_axes_that_vary_most_come_first(model):
@@ -83,9 +84,7 @@ def test_only_so_many_axes_as_can_be_read(model):
     wide = model._replace(code=np.random.default_rng(0).normal(size=(len(model.code), 10)))
     (axes,) = figures.pair_plot(wide, profile="smoke").axes
     assert len(axes.get_xticklabels()) == figures.MOST_AXES
-    assert axes.get_title().endswith(
-        "images, the 8 that vary most of 10 that tell something"
-    )
+    assert axes.get_title().endswith("images, the 8 that vary most of 10 that tell something")
 
 
 def pictures(folder):

@@ -80,7 +80,7 @@ SIZES: dict[str, Profile] = {
             "cars3d": "cars3d_twin_grid",
             "shapes3d": "shapes3d_twin_grid",
         },
-        n_seeds=(2, 2),
+        n_seeds=(1, 1),
         size=8,
         pixel_area=64,
         net="mlp_64",
