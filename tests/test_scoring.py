@@ -13,7 +13,7 @@ from disentangled import data as datasets
 from disentangled import gaussian, metrics, scoring, tables
 from disentangled.data import FactorData
 from disentangled.scoring.elsewhere import elsewhere
-from disentangled.scoring.pictures import RECONSTRUCTED, TRAVERSAL
+from disentangled.scoring.pictures import RECONSTRUCTED, SAMPLED, TRAVERSAL
 from disentangled.scoring.tc_mean_sample import telling
 from disentangled.training import Fitted
 
@@ -391,6 +391,15 @@ def test_traversals_move_one_axis_of_the_image_in_the_middle():
             moved[axis] = value
             expected = np.round(255 / (1 + np.exp(-moved)))
             assert np.abs(moving[axis, place, 0, 0].astype(int) - expected).max() <= 1
+
+
+def test_samples_are_decoded_of_codes_from_the_prior():
+    """The decoder gives every axis a pixel, white where the code is above 0."""
+    samples = pictures_of(model(1.0, 0.0, slope=1000.0))["samples"]
+    assert (samples.shape, samples.dtype) == ((SAMPLED, 1, 1, 3), np.uint8)
+    drawn = torch.randn(SAMPLED, 3, generator=torch.Generator().manual_seed(scoring.SCORE_SEED))
+    far = drawn.abs().numpy() > 0.01
+    np.testing.assert_array_equal(samples[:, 0, 0][far], 255 * (drawn.numpy() > 0)[far])
 
 
 def test_reconstructions_stand_beside_their_originals():

@@ -35,6 +35,7 @@ from disentangled.scoring.pictures import (
     TRAVERSAL,
     Pictures,
     reconstructions,
+    samples,
     traversals,
 )
 from disentangled.scoring.sap import sap, sap_mixed
@@ -85,6 +86,7 @@ SCORES: dict[str, ModelScore] = {
 PICTURES: dict[str, ModelPictures] = {
     "reconstructions": ModelPictures(reconstructions),
     "traversals": ModelPictures(traversals),
+    "samples": ModelPictures(samples),
 }
 
 
