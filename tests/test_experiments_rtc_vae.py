@@ -67,8 +67,9 @@ def test_the_runs_of_the_published_profile():
     assert sum(counted.values()) == 188
     assert {s.run.batch for s in settings} == {64}
     assert {s.run.steps for s in settings} == {rtc_vae.LAPTOP_STEPS}
-    first = [(s.run.dataset, s.run.objective, rtc_vae.strength_of(s.run)) for s in settings[:13]]
+    first = [(s.run.dataset, s.run.objective, rtc_vae.strength_of(s.run)) for s in settings[:16]]
     assert first == [
+        *((dataset, "vae", 0) for dataset in (dsprites, cars, shapes)),
         *((dsprites, model, at) for at in (10.0, 2.0, 50.0) for model in rtc_vae.MODELS),
         (dsprites, "rtc_vae_supervised", 10.0),
     ]
@@ -108,9 +109,11 @@ def test_a_claim_reads_the_settings_that_its_test_compares():
     assert {name.removesuffix("-all-axes") for name in claims} == set(rtc_vae.READ)
 
 
-def test_what_primary_claims_read_is_declared_first():
+def test_plain_vaes_come_first_and_then_what_primary_claims_read():
+    plain = [s.run.objective == "vae" for s in declared("laptop")]
+    assert plain == [True] * 3 + [False] * (len(plain) - 3)
     primary = [n for n, c in verdicts.declared().items() if n.startswith("D-") and c.primary]
-    wanted = [any(rtc_vae.reads(n, s.run) for n in primary) for s in declared("laptop")]
+    wanted = [any(rtc_vae.reads(n, s.run) for n in primary) for s in declared("laptop")[3:]]
     assert wanted == sorted(wanted, reverse=True)
     assert sum(wanted) == 13
 
@@ -142,12 +145,12 @@ def test_weights_are_tied_as_in_table_1():
 
 
 def test_the_published_profile_fits_its_eight_hours_by_operations():
-    """A step of one player takes a core 0.019 s; others as many times that as operations."""
+    """A step of one player takes a core 0.013 s; others as many times that as operations."""
     runs = [(s.run, len(s.seeds)) for s in declared("laptop")]
     channels = {"dsprites_rerender_grid": 1, "cars3d_twin": 3, "shapes3d_twin_grid": 3}
     plain = costs.dry_step(next(r for r, _ in runs if not r.critic), (1, 32, 32)).flops
     seconds = sum(
-        n * (15 + r.steps * 0.019 * costs.dry_step(r, (channels[r.dataset], 32, 32)).flops / plain)
+        n * (15 + r.steps * 0.013 * costs.dry_step(r, (channels[r.dataset], 32, 32)).flops / plain)
         for r, n in runs
     )
     assert seconds / 2 < 8 * 3600
