@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays
 from disentangled.types import Code, LogQ
 
 Scheme = Literal["naive", "mws", "mss", "mss_released", "uniform"]
@@ -250,6 +251,7 @@ class _InBlocks(torch.autograd.Function):
         return torch.cat(z_slopes), mean_slope, logvar_slope, None, None, None
 
 
+@of_arrays
 def log_aggregate_posterior(
     code: Code, *, n_data: int, scheme: Scheme, noise_covariance: Any = None
 ) -> LogQ:
