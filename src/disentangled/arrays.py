@@ -78,6 +78,19 @@ def floats(values: Any, name: str) -> Tensor:
     return torch.from_numpy(found)
 
 
+def tensor(values: Any, name: str) -> Tensor:
+    """`values` as a tensor: one as it is, on its device; others as bool, uint8, int64 or floats.
+
+    Raises: ValueError as `numbers`.
+    """
+    if isinstance(values, Tensor) and not isinstance(values, MaskedTensor):
+        return values
+    found = numbers(values, name)
+    if found.dtype.kind in "iu" and found.dtype != np.uint8:
+        found = found.astype(np.int64)
+    return torch.from_numpy(np.require(found, found.dtype.newbyteorder("="), ["C", "W"]))
+
+
 def of_arrays(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
     """A function of tensors that takes other arrays too, and named tuples of them.
 

@@ -81,6 +81,19 @@ def bad_file(path: Path, expected: str, came: str, mend: str) -> ValueError:
     return ValueError(f"{path}: expected {expected}, got {came}. {mend}")
 
 
+def unread(path: Path, expected: str, error: Exception, mend: str) -> Exception:
+    """The error of a file that was not read: the system's own where it refused, else of damage."""
+    number = getattr(error, "errno", None)
+    if number is None:
+        return bad_file(path, expected, f"a damaged or cut-off one ({error})", mend)
+    said = os.strerror(number)
+    return OSError(
+        number,
+        f"{said}: {path} is there and was not read ({error}). Look at its permissions (ls -l), "
+        "and whether another process has it open for writing; the file itself may be whole",
+    )
+
+
 class Npz:
     """Arrays of an npz file, read in blocks of rows and never unpickled.
 
