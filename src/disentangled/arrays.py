@@ -7,9 +7,10 @@ here: as a number it would be whatever happens to lie in its place.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -124,6 +125,17 @@ def whole(value: Any, name: str, least: int | None = None, most: int | None = No
     if is_bool or too_small or too_large:
         raise ValueError(expected)
     return number
+
+
+@contextlib.contextmanager
+def single_precision() -> Iterator[None]:
+    """For a time, float32 is what torch makes of numbers without a dtype, as when it starts."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def rounding(values: Any) -> float:

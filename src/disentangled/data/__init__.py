@@ -166,7 +166,8 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
         FileNotFoundError: no file; the message says where to get one and names the stand-in.
     """
     entry = _entry(name)
-    return _function(entry.load)(root, _side(name, entry.sizes, size))
+    with arrays.single_precision():  # pictures of before are the same to the last bit
+        return _function(entry.load)(root, _side(name, entry.sizes, size))
 
 
 def on_disk(name: str, *, root: Root = None) -> Path | None:

@@ -51,9 +51,11 @@ def find(
         for folder in folders:
             if (folder / name).exists():
                 return folder / name
+    named = os.environ.get(ENVIRONMENT)
+    gone = root is None and named and not Path(named).is_dir()
     raise FileNotFoundError(
         f"expected {' or '.join(names)} in one of {', '.join(map(str, folders))}, "
-        f"found none. {mend}"
+        f"found none. {f'{ENVIRONMENT} names {named}, which is not there. ' if gone else ''}{mend}"
     )
 
 
