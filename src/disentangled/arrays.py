@@ -23,6 +23,9 @@ from torch.masked import MaskedTensor
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
 
+ARRAYS = (list, tuple, Tensor, np.ndarray, pd.DataFrame, pd.Series)
+"""What holds numbers, beside what numpy makes an array of."""
+
 NUMBERS = "biuf"
 """Kinds of numpy's dtypes that are real numbers: bool, integers, floats."""
 
@@ -157,8 +160,8 @@ def _array(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, np.ma.MaskedArray):
         _refuse_missing(np.ma.getmaskarray(values), name, "masked")
         return _array(values.data, name)
-    if isinstance(values, list | tuple) and not all(map(_is_number, values)):
-        values = [_array(value, name) for value in values]
+    if isinstance(values, list | tuple):
+        values = [_array(v, name) if isinstance(v, ARRAYS) else v for v in values]
     found = np.asarray(values)
     return _of_objects(found, name) if found.dtype.kind in "OT" else found
 
@@ -190,18 +193,14 @@ def _refuse_missing(mask: NDArray[np.bool_], name: str, how: str) -> None:
         )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number | np.bool_)
-
-
 def _tensor(value: Any, name: str) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         if all(isinstance(part, Tensor | float) for part in value):
             return value
         parts = value._asdict().items()
         return type(value)(**{field: _tensor(part, f"{name}.{field}") for field, part in parts})
-    is_array = isinstance(value, list | tuple | np.ndarray | pd.DataFrame | pd.Series)
-    return floats(value, name) if is_array else value
+    given = isinstance(value, ARRAYS) and not isinstance(value, Tensor)
+    return floats(value, name) if given else value
 
 
 def _kind(values: Any) -> str:

@@ -23,6 +23,9 @@ LOG_TWO_PI = math.log(2 * math.pi)
 # Below this eigenvalue of a correlation matrix float64 cannot tell a determinant from zero.
 SINGULAR = 1e-13
 
+LARGEST = 1e75  # products of four numbers up to it are no infinity in float64
+TINY = torch.finfo(torch.float64).tiny
+
 # Of the largest entry: what a covariance that was computed in float32 is off by.
 TOLERANCE = 1e-5
 
@@ -260,6 +263,9 @@ def total_correlation_of_samples(samples: Any) -> float:
     samples = samples[:, samples.amax(0) > samples.amin(0)]
     if samples.shape[1] < 2:
         return 0.0
+    size = samples.abs().amax(0)
+    if bool((size > LARGEST).any() or (size < 1 / LARGEST).any()):  # their squares are no numbers
+        samples = samples / size
     centred = samples - samples.mean(0)
     centred = centred / centred.norm(dim=0)
     return total_correlation(centred.T @ centred)
@@ -318,7 +324,8 @@ def kl_to_prior(mean: Any, scale: Any, noise_covariance: Any = None) -> Tensor:
         )
     noise = noise_matrix(noise_covariance, mean.shape[-1])
     variance = scale.square()
-    per_axis = mean.square() + variance * noise.diagonal() - 1 - variance.log()
+    log_variance = torch.where(variance > TINY, variance.log(), 2 * scale.log())
+    per_axis = mean.square() + variance * noise.diagonal() - 1 - log_variance
     divergence: Tensor = 0.5 * (per_axis.sum(-1) - _log_det(noise, rounding(noise_covariance)))
     return divergence
 

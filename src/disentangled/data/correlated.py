@@ -122,8 +122,8 @@ def two(sizes: Sequence[int]) -> tuple[int, int]:
 
     Raises: ValueError for another number of them, or one below 2.
     """
-    whole_sizes = [whole(size, "a size", 2) for size in sizes]
-    if len(whole_sizes) != 2:
+    whole_sizes = [whole(size, "a size") for size in sizes]
+    if len(whole_sizes) != 2 or min(whole_sizes) < 2:
         raise ValueError(
             f"expected the sizes of two factors, each of 2 values or more, got {tuple(sizes)}; "
             "for more factors multiply pairs, joint_of_pairs"

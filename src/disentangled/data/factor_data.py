@@ -135,6 +135,8 @@ class FactorData:
                 f"{tuple(index.shape)}"
             )
         chosen = torch.arange(len(self))[image_index(index.cpu())]
+        if len(chosen) == 0:
+            raise ValueError(f"{self.name}: expected a mask of at least one image, got none")
         there = chosen.to(self.device)
         law = self.probabilities
         if law is not None and not bool((law[chosen] > 0).any()):

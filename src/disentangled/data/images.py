@@ -74,9 +74,9 @@ def image_index(index: Any) -> Any:
 
     Raises:
         ValueError: an index of pixels besides, numbers that torch would take for a mask, or what
-            torch would take for a new axis: True, False, None and an ellipsis.
+            torch would take for a new axis: True, False and None.
     """
-    if isinstance(index, slice):
+    if isinstance(index, slice) or index is ...:
         return index
     if isinstance(index, tuple):
         raise ValueError(

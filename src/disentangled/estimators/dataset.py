@@ -21,8 +21,7 @@ EXPANSION_ERROR = 1e-9
 
 # Within these, squares over variances stay far from the ends of float64. An encoder in float32 has
 # no larger means, and a standard deviation of e^-150 is no noise.
-LARGEST_LOGVAR = 300.0
-LARGEST = 1e75
+LARGEST_LOGVAR, LARGEST = 300.0, gaussian.LARGEST
 
 # exp is ten times slower where its result underflows; e^-700 of the largest term is nothing.
 LOWEST = -700.0

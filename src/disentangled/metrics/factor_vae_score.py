@@ -53,6 +53,8 @@ def factor_vae_score(
     n_train = whole(n_train, "n_train", 1)
     n_eval = whole(n_eval, "n_eval", 1)
     batch, code = whole(batch, "batch", 2), inputs.codes(codes)  # one has no variance
+    if not 0 <= prune_threshold < np.inf:
+        raise ValueError(f"prune_threshold must be a standard deviation, got {prune_threshold}")
     known = inputs.factors(factors, len(code))
     n_factors, n_axes = len(known.counts), code.shape[1]
     if n_factors < 2:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from disentangled.arrays import EPS, array, numbers, whole
+from disentangled.estimators.dataset import LARGEST, LARGEST_LOGVAR
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -26,9 +27,6 @@ ways; and next to 0, relative to the largest of all."""
 
 DEAD_VARIANCE = 1e-12
 """An axis, or a direction in a feature, of no larger variance is taken as constant."""
-
-LARGEST = 1e75
-"""Products of four numbers up to it are no infinity in float64."""
 
 
 def codes(values: Any, name: str = "codes") -> Floats:
@@ -56,6 +54,21 @@ def codes(values: Any, name: str = "codes") -> Floats:
             f"as large as {most[axis]:.3g}: the model diverged"
         )
     return code
+
+
+def log_variances(values: Any) -> Floats:
+    """Log-variances (N, D) of codes, as `codes`, whose exponentials are no infinity and not 0.
+
+    Raises: ValueError as `codes`, and beyond `LARGEST_LOGVAR`.
+    """
+    logvar = codes(values, "logvar")
+    most = float(np.abs(logvar).max())
+    if most > LARGEST_LOGVAR:
+        raise ValueError(
+            f"logvar must lie between {-LARGEST_LOGVAR:g} and {LARGEST_LOGVAR:g}, got entries as "
+            f"large as {most:.3g}: pass logarithms of variances; if they are, the model diverged"
+        )
+    return logvar
 
 
 class Factors(NamedTuple):

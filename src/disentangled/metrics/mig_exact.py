@@ -52,7 +52,7 @@ def mig_exact(
     Source: Chen et al. 2018, eqs. 5 and 6.
     """
     means = inputs.codes(mean, "mean")
-    log_variances = inputs.codes(logvar, "logvar")
+    log_variances = inputs.log_variances(logvar)
     if means.shape != log_variances.shape:
         raise ValueError(
             f"mean and logvar must have one shape, got {means.shape} and {log_variances.shape}"
@@ -89,6 +89,8 @@ def _columns(
     """The columns of `factors` that subset names, with their names."""
     if subset is None:
         return factors, names
+    if isinstance(subset, str):
+        raise ValueError(f"subset must list names or columns, got {subset!r}: pass ({subset!r},)")
     if not len(subset):
         raise ValueError("subset names no factor: name at least one, or pass None for all")
     if factors.ndim != 2 or (names is not None and len(names) != factors.shape[1]):

@@ -83,6 +83,7 @@ def axes_of_factors(mean: Tensor, logvar: Tensor, factors: Tensor) -> Tensor:
     number is the inverse of Simpson's index of the shares of r, the perplexity of order 2.
     """
     n = len(mean)
+    factors = factors if factors.is_floating_point() else factors.to(mean.dtype)
     centred, moved = mean - mean.mean(0), factors - factors.mean(0)
     variance = centred.square().mean(0) + logvar.exp().mean(0)  # (D,)
     spread = moved.square().mean(0)  # (K,)
