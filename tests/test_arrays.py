@@ -27,6 +27,7 @@ CRITIC = np.linspace(-1, 1, 8).reshape(4, 2)
 HELD = np.array([0, 2, 1, 0])
 COVARIANCE = np.eye(3) + 0.2
 LAW = np.arange(1.0, 5)
+SHADES = torch.arange(24, dtype=torch.uint8).view(6, 1, 2, 2)
 
 TAKES_ARRAYS = {
     "reparametrise": lambda a: gaussian.reparametrise(a(MEAN), a(LOG_VARIANCE), a(Z)),
@@ -38,7 +39,8 @@ TAKES_ARRAYS = {
     "weights": lambda a: interventions.weights(a(COVARIANCE)),
     "critic_loss": lambda a: interventions.adversarial_loss(a(LAW), a(LAW), a(LAW), a(LAW / 9)),
     "aggregate": lambda a: estimators.log_aggregate_posterior(
-        Code(a(Z), a(MEAN), a(LOG_VARIANCE)), n_data=9, scheme="mss", noise_covariance=a(COVARIANCE)
+        Code(a(Z), a(MEAN), a(LOG_VARIANCE)), n_data=9, scheme="mss",
+        noise_covariance=a(COVARIANCE),
     ).joint,
     "density_ratio": lambda a: estimators.density_ratio_total_corr(a(CRITIC)),
     "kl_terms": lambda a: estimators.kl_terms(a(MEAN[:, :1]), a(LOG_VARIANCE[:, :1])).kl,
@@ -58,10 +60,10 @@ TAKES_ARRAYS = {
         contrast_from=3.0,
     ).total,
     "mig": lambda a: metrics.mig(a(CODE), a(FACTORS)).value,
-    "unit_noise": lambda a: linear_maps.unit_noise(a(LOGVAR)),
+    "unit_noise": lambda a: linear_maps.unit_noise(a(LOG_VARIANCE)),
     "drawn": lambda a: FactorData(
-        "toy", torch.arange(24, dtype=torch.uint8).view(6, 1, 2, 2), a(HELD[[0, 1, 2, 0, 1, 2], None]),
-        ("hue",), (3,), source="made up", probabilities=a(np.arange(6)),
+        "toy", SHADES, a(HELD[[0, 1, 2, 0, 1, 2], None]), ("hue",), (3,), source="made up",
+        probabilities=a(np.arange(6)),
     ).weighted(a(LAW[:3]), ["hue"]).draw(20, torch.Generator().manual_seed(0)).x,
 }  # fmt: skip
 FORMS = {
