@@ -23,8 +23,7 @@ from torch.masked import MaskedTensor
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
 
-ARRAYS = (list, tuple, Tensor, np.ndarray, pd.DataFrame, pd.Series)
-"""What holds numbers, beside what numpy makes an array of."""
+ARRAYS = (Tensor, np.ndarray, pd.DataFrame, pd.Series)
 
 NUMBERS = "biuf"
 """Kinds of numpy's dtypes that are real numbers: bool, integers, floats."""
@@ -160,10 +159,15 @@ def _array(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, np.ma.MaskedArray):
         _refuse_missing(np.ma.getmaskarray(values), name, "masked")
         return _array(values.data, name)
-    if isinstance(values, list | tuple):
-        values = [_array(v, name) if isinstance(v, ARRAYS) else v for v in values]
-    found = np.asarray(values)
+    found = np.asarray(_nested(values, name) if isinstance(values, list | tuple) else values)
     return _of_objects(found, name) if found.dtype.kind in "OT" else found
+
+
+def _nested(values: Any, name: str) -> Any:
+    """Lists of lists of numbers and of plain arrays."""
+    if isinstance(values, list | tuple):
+        return [_nested(value, name) for value in values]
+    return _array(values, name) if isinstance(values, ARRAYS) else values
 
 
 def _of_tensor(tensor: Tensor, name: str) -> NDArray[Any]:
@@ -199,7 +203,7 @@ def _tensor(value: Any, name: str) -> Any:
             return value
         parts = value._asdict().items()
         return type(value)(**{field: _tensor(part, f"{name}.{field}") for field, part in parts})
-    given = isinstance(value, ARRAYS) and not isinstance(value, Tensor)
+    given = isinstance(value, (list, tuple, *ARRAYS)) and not isinstance(value, Tensor)
     return floats(value, name) if given else value
 
 
