@@ -23,6 +23,8 @@ from pathlib import Path
 import torch
 from measures import CASES, Reading
 
+from disentangled.arguments import count
+
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS, QUICK_ROUNDS = 5, 1
 
@@ -114,11 +116,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", choices=sorted(CASES), help="this case (and the peak) alone")
     parser.add_argument("--quick", action="store_true", help="one short round: rough numbers")
-    parser.add_argument("--rounds", type=int, help=f"rounds of all sides (default {ROUNDS})")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores")
+    parser.add_argument("--rounds", type=count, help=f"rounds of all sides (default {ROUNDS})")
+    parser.add_argument("--threads", type=count, default=os.cpu_count(), help="default: all cores")
     parser.add_argument("--publish", action="store_true", help="write into book/results too")
     parser.add_argument("--parity", action="store_true", help="bf16 against fp32 (resumes)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="with --parity")
+    parser.add_argument("--workers", type=count, default=os.cpu_count(), help="with --parity")
     parser.add_argument("--measure", metavar="SIDE", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.measure:

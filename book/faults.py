@@ -30,9 +30,9 @@ class Fault(NamedTuple):
 
 
 def function_of(fault: Fault) -> FunctionType:
-    """The function that a fault breaks."""
+    """The function that a fault breaks, without what wraps it."""
     module, _, name = fault.function.partition(":")
-    return attrgetter(name)(import_module(f"disentangled.{module}"))
+    return inspect.unwrap(attrgetter(name)(import_module(f"disentangled.{module}")))
 
 
 def code_of(fault: Fault) -> CodeType:
@@ -61,7 +61,7 @@ def planted(fault: Fault) -> Iterator[None]:
     changed = source.replace(fault.right, fault.wrong)
     exec(compile(changed, f"<{fault.function}>", "exec"), function.__globals__, made)
     try:
-        function.__code__ = made[function.__name__].__code__
+        function.__code__ = inspect.unwrap(made[function.__name__]).__code__
         yield
     finally:
         function.__code__ = healthy

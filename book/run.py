@@ -25,6 +25,8 @@ import yaml
 from nbformat import NotebookNode
 from origin import constants, origin
 
+from disentangled.progress import print_anything
+
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "book" / "_static" / "vendor"
 
@@ -139,6 +141,7 @@ def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    print_anything()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only say what is out of step")
     parser.add_argument("--all", action="store_true", help="run every chapter, changed or not")

@@ -16,6 +16,7 @@ from disentangled.scoring import SCORES
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
     monkeypatch.setenv(store.ROOT, str(tmp_path / "results"))
     monkeypatch.setenv("DISENTANGLED_DATA", str(tmp_path / "data"))
     return tmp_path

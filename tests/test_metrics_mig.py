@@ -223,7 +223,7 @@ def test_subset_by_name_and_by_index(soft):
             {"subset": ["d"], "factor_names": list("abc")},
             r"'d', factor_names are \['a', 'b', 'c'\]",
         ),
-        ({"subset": [3]}, r"column 3 of 3"),
+        ({"subset": [3]}, r"column of subset must be a whole number from 0 to 2, got 3"),
         ({"subset": []}, r"subset names no factor"),
         ({"factor_names": ["a"]}, r"got 1 names for 3 columns"),
     ],

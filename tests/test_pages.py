@@ -36,6 +36,7 @@ each_chapter = pytest.mark.parametrize("md", CHAPTERS, ids=lambda md: md.stem)
 
 def environment():
     """For chapters under test: rows and claims are kept apart, and one core is enough."""
+    (SMOKE / "results").mkdir(parents=True, exist_ok=True)
     apart = {"DISENTANGLED_RESULTS": str(SMOKE / "results"), "OMP_NUM_THREADS": "1"}
     return {**os.environ, **apart}
 

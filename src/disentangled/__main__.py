@@ -13,6 +13,7 @@ from disentangled.experiments import EXPERIMENTS, PROFILES, settings
 from disentangled.metrics import METRICS
 from disentangled.nets import CRITICS, NETS, PARTS
 from disentangled.objectives import OBJECTIVES
+from disentangled.progress import print_anything
 from disentangled.scoring import SCORES
 
 Line = tuple[str, ...]
@@ -87,6 +88,7 @@ def _aligned(lines: list[Line]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the listing, with or without `--help`."""
+    print_anything()
     parser = argparse.ArgumentParser(
         prog="python -m disentangled",
         description="Disentangled representation learning. What there is:",

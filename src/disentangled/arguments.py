@@ -10,6 +10,16 @@ from pathlib import Path
 from disentangled.experiments import EXPERIMENTS, PROFILES
 
 
+def count(text: str) -> int:
+    """A number of processes, of which there is one at least.
+
+    Raises: ArgumentTypeError for what is none, which a parser turns into its usage.
+    """
+    if not (text.strip().isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options by name; ends the process with a message where they make no sense."""
     parser = argparse.ArgumentParser(
@@ -20,7 +30,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("experiment", choices=sorted(EXPERIMENTS))
     add("profile", choices=sorted(PROFILES))
-    add("--workers", type=int, help="processes (default: one a core, or one GPU)")
+    add("--workers", type=count, help="processes (default: one a core, or one GPU)")
     add("--worker", action="store_true", help="train in this process, no others")
     add("--scheduler", metavar="ADDRESS",
         help="train on the dask cluster whose scheduler listens there, tcp://host:8786, one task "
@@ -59,6 +69,8 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
                      "its workers, which train to the end")  # fmt: skip
     if chosen.pack and chosen.worker:
         parser.error("--pack does not go with --worker; take --workers 1 with --minutes")
+    if chosen.until is not None and not 0 < chosen.until < math.inf:
+        parser.error(f"--until takes seconds since 1970, got {chosen.until}")
     if chosen.until is not None and not chosen.worker:
         parser.error("--until goes with --worker alone; --minutes sets a limit from here on")
     return chosen

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,7 +17,11 @@ from disentangled.figures import style
 
 PROFILES = ("smoke", "laptop", "gpu", "paper")
 
-_SHELL = {"In", "Out", "exit", "quit", "open"}
+_OF_THE_SHELL = re.compile(
+    r"In|Out|exit|quit|open|_chapter_started|_+|_+i+|_i?\d+|_ih|_oh|_dh|_exit_code|__\w+"
+)
+"""What IPython puts beside a notebook's own names, and `start`."""
+
 _VALUES = (str, int, float, bool, list, tuple, dict, type(None))
 _STARTED = "_chapter_started"
 
@@ -74,8 +81,29 @@ def opens_with(figure: Figure) -> None:
 
 
 def _plain(namespace: Mapping[str, Any]) -> set[str]:
-    return {
+    held = {
         name
         for name, value in namespace.items()
-        if not name.startswith("_") and name not in _SHELL and isinstance(value, _VALUES)
+        if not _OF_THE_SHELL.fullmatch(name) and isinstance(value, _VALUES)
     }
+    return held | _set_before(namespace.get("In", ()))
+
+
+def _set_before(cells: Sequence[str]) -> set[str]:
+    """Names that cells before the last one set to plain values, as papermill does: an import may
+    have taken one of them since."""
+    found = set()
+    for cell in cells[:-1]:
+        with suppress(SyntaxError):
+            for node in ast.parse(cell).body:
+                if isinstance(node, ast.Assign) and _is_plain(node.value):
+                    found |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+    return found
+
+
+def _is_plain(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True

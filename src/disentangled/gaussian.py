@@ -2,7 +2,7 @@
 
 The three densities that training calls (`log_prob`, `standard_log_prob`, `kl_standard`) keep the
 dtype of their input, check nothing and pass through `torch.func.vmap`. All the rest is theory: it
-accepts what `torch.as_tensor` accepts, works in float64 and refuses bad input. Noise is
+accepts all that `arrays` does, works in float64 and refuses bad input. Noise is
 z = mean + sd * noise with noise ~ N(0, noise_covariance), so that the covariance of q(z|x) is
 diag(sd) @ noise_covariance @ diag(sd).
 """
@@ -11,19 +11,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-import operator
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from disentangled.arrays import EPS, floats, of_arrays, rounding, whole
 
 LOG_TWO_PI = math.log(2 * math.pi)
 
 # Below this eigenvalue of a correlation matrix float64 cannot tell a determinant from zero.
 SINGULAR = 1e-13
 
+LARGEST = 1e75  # products of four numbers up to it are no infinity in float64
+TINY = torch.finfo(torch.float64).tiny
 
+# Of the largest entry: what a covariance that was computed in float32 is off by.
+TOLERANCE = 1e-5
+
+
+@of_arrays
 def reparametrise(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     """A sample of N(mean, diag(exp(logvar))) as a function of noise of unit variances.
 
@@ -35,6 +42,7 @@ def reparametrise(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     return mean + torch.exp(0.5 * logvar) * noise
 
 
+@of_arrays
 def log_prob(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     """Log-density of N(mean, exp(logvar)) at z, axis by axis.
 
@@ -48,11 +56,13 @@ def log_prob(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     return -0.5 * (standard * standard) - 0.5 * (logvar + LOG_TWO_PI)
 
 
+@of_arrays
 def standard_log_prob(z: Tensor) -> Tensor:
     """Log-density of N(0, 1) at z, axis by axis: -(z_j^2 + log 2π) / 2, in nats, shape of z."""
     return -0.5 * (z * z + LOG_TWO_PI)
 
 
+@of_arrays
 def kl_standard(mean: Tensor, logvar: Tensor) -> Tensor:
     """Exact KL(N(mean, exp(logvar)) ‖ N(0, 1)) axis by axis, in nats, shape of the arguments.
 
@@ -87,7 +97,7 @@ def prepared(noise_covariance: Any, device: torch.device | str = "cpu", *, n_axe
     if isinstance(noise_covariance, Noise):
         return noise_covariance
     noise = noise_matrix(noise_covariance, n_axes)
-    half_log_det = 0.5 * log_det(noise)
+    half_log_det = 0.5 * _log_det(noise, rounding(noise_covariance))
     if math.isinf(half_log_det):
         raise ValueError(
             "noise_covariance is singular, q(z|x) has no density: lower the correlation"
@@ -104,6 +114,7 @@ def prepared(noise_covariance: Any, device: torch.device | str = "cpu", *, n_axe
     )
 
 
+@of_arrays
 def joint_log_prob(
     z: Tensor, mean: Tensor, logvar: Tensor, noise_covariance: Any = None
 ) -> Tensor:
@@ -136,14 +147,7 @@ def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:
     Raises: ValueError that names the argument when it is no array of real numbers, the number of
     axes differs, an axis is empty, or an entry is NaN or infinite.
     """
-    is_tensor = isinstance(value, torch.Tensor)
-    if value.is_complex() if is_tensor else np.iscomplexobj(value):
-        raise ValueError(f"{name} must be real, got complex numbers: pass their real parts")
-    try:
-        # Without its dtype here a list of Python floats would pass through float32.
-        tensor = torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of numbers, got {error}") from error
+    tensor = floats(value, name)
     if tensor.numel() == 0 or (n_axes is not None and tensor.ndim != n_axes):
         axes = "" if n_axes is None else f" of {n_axes} axes"
         raise ValueError(
@@ -158,30 +162,16 @@ def finite(value: Any, name: str, n_axes: int | None = None) -> Tensor:
     return tensor
 
 
-def whole(value: Any, name: str, least: int) -> int:
-    """`value` as an int.
-
-    Raises: ValueError that names the argument when it is no whole number, or below `least`.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least or isinstance(value, bool):
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return number
-
-
 def covariance_matrix(value: Any, name: str = "covariance") -> Tensor:
     """`value` as a float64 covariance matrix (D, D); it may be singular.
 
-    Raises: ValueError when it is not square, not symmetric (to 1e-8 of its largest entry), or has
-    an eigenvalue that is negative beyond rounding.
+    Raises: ValueError when it is not square, or when it is not symmetric, or has a negative
+    eigenvalue, beyond the rounding of float32 (1e-5 of its largest entry) and of its own dtype.
     """
     matrix = finite(value, name, 2)
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{name} must be square, got shape {tuple(matrix.shape)}")
-    tolerance = 1e-8 * float(matrix.abs().max())
+    tolerance = max(TOLERANCE, len(matrix) * rounding(value)) * float(matrix.abs().max())
     if float((matrix - matrix.T).abs().max()) > tolerance:
         raise ValueError(f"{name} is not symmetric: pass (C + C.T) / 2 if that is what you mean")
     matrix = 0.5 * (matrix + matrix.T)
@@ -194,16 +184,22 @@ def covariance_matrix(value: Any, name: str = "covariance") -> Tensor:
 def log_det(covariance: Any) -> float:
     """Log-determinant of a covariance matrix (D, D); -inf when it is singular.
 
-    Singular means a zero variance, or a correlation matrix with an eigenvalue below 1e-13: the
-    scale of the axes plays no part in it.
+    Singular means a zero variance, or a correlation matrix with an eigenvalue below 1e-13, or
+    below D times the rounding of a narrower dtype than float64: the scale of the axes plays no
+    part in it.
     """
-    matrix = covariance_matrix(covariance)
+    return _log_det(covariance_matrix(covariance), rounding(covariance))
+
+
+def _log_det(matrix: Tensor, eps: float) -> float:
+    """`log_det` of a checked float64 matrix whose entries were rounded to eps."""
     variances = matrix.diagonal()
     if bool((variances <= 0).any()):
         return -math.inf
     sd = variances.sqrt()
     eigenvalues = torch.linalg.eigvalsh(matrix / torch.outer(sd, sd))
-    if float(eigenvalues[0]) < SINGULAR:
+    lowest = len(matrix) * eps if eps > EPS else 0.0
+    if float(eigenvalues[0]) < max(SINGULAR, lowest):
         return -math.inf
     return float(variances.log().sum() + eigenvalues.log().sum())
 
@@ -216,8 +212,7 @@ def equicorrelated(n_axes: int, sigma: float) -> Tensor:
     The paper takes sigma in [0, 1); at both ends of the interval the matrix is singular.
     Source: Yang et al. 2020 (paper A), eq. 13.
     """
-    if n_axes < 1:
-        raise ValueError(f"n_axes must be at least 1, got {n_axes}")
+    n_axes = whole(n_axes, "n_axes", 1)
     lowest = -1 / (n_axes - 1) if n_axes > 1 else -1.0
     if not lowest <= sigma <= 1:
         raise ValueError(
@@ -234,7 +229,7 @@ def total_correlation(covariance: Any) -> float:
         TC = (Σ_j log C_jj - log det C) / 2 = -log det(correlation matrix) / 2
 
     An axis of zero variance is a constant, independent of the others: it is left out. Singular
-    among the rest (an eigenvalue of the correlation matrix below 1e-13) gives +inf.
+    among the rest gives +inf (see `log_det`).
 
     **Error**: rounding only, about 1e-16 over the smallest eigenvalue of the correlation matrix.
     Source: Cheng et al. 2020 (paper D), Proposition 1.
@@ -244,7 +239,8 @@ def total_correlation(covariance: Any) -> float:
     matrix = matrix[active][:, active]
     if matrix.shape[0] < 2:
         return 0.0
-    return 0.5 * (float(matrix.diagonal().log().sum()) - log_det(matrix))
+    log_volume = _log_det(matrix, rounding(covariance))
+    return 0.5 * (float(matrix.diagonal().log().sum()) - log_volume)
 
 
 def total_correlation_of_samples(samples: Any) -> float:
@@ -267,6 +263,9 @@ def total_correlation_of_samples(samples: Any) -> float:
     samples = samples[:, samples.amax(0) > samples.amin(0)]
     if samples.shape[1] < 2:
         return 0.0
+    size = samples.abs().amax(0)
+    if bool((size > LARGEST).any() or (size < 1 / LARGEST).any()):  # their squares are no numbers
+        samples = samples / size
     centred = samples - samples.mean(0)
     centred = centred / centred.norm(dim=0)
     return total_correlation(centred.T @ centred)
@@ -289,7 +288,7 @@ def kl(mean0: Any, covariance0: Any, mean1: Any, covariance1: Any) -> float:
     n_axes = shapes[0][0]
     if shapes != [(n_axes,), (n_axes, n_axes)] * 2:
         raise ValueError(f"means (D,) and covariances (D, D) must share D, got shapes {shapes}")
-    log_det0, log_det1 = log_det(spread0), log_det(spread1)
+    log_det0, log_det1 = log_det(covariance0), log_det(covariance1)
     if math.isinf(log_det1):
         raise ValueError("covariance1 is singular: give the second law a positive definite one")
     if math.isinf(log_det0):
@@ -325,8 +324,9 @@ def kl_to_prior(mean: Any, scale: Any, noise_covariance: Any = None) -> Tensor:
         )
     noise = noise_matrix(noise_covariance, mean.shape[-1])
     variance = scale.square()
-    per_axis = mean.square() + variance * noise.diagonal() - 1 - variance.log()
-    divergence: Tensor = 0.5 * (per_axis.sum(-1) - log_det(noise))
+    log_variance = torch.where(variance > TINY, variance.log(), 2 * scale.log())
+    per_axis = mean.square() + variance * noise.diagonal() - 1 - log_variance
+    divergence: Tensor = 0.5 * (per_axis.sum(-1) - _log_det(noise, rounding(noise_covariance)))
     return divergence
 
 

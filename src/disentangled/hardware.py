@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from disentangled.arrays import single_precision, whole
+
 CPU_BUDGET = 4 * 2**30
 """Bytes that a stack may take on a CPU."""
 
@@ -51,6 +53,11 @@ class Hardware:
     memory: int | None = None
     graph: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", torch.device(self.device))
+        if self.memory is not None:
+            object.__setattr__(self, "memory", whole(self.memory, "memory", 1))
+
     def autocast(self, precision: str) -> contextlib.AbstractContextManager[None]:
         """bf16 autocast, or nothing for other precisions and where there are no values."""
         if precision != "bf16" or self.device.type == "meta":
@@ -62,7 +69,8 @@ class Hardware:
     @contextlib.contextmanager
     def products(self, precision: str) -> Iterator[None]:
         """For a time, float32 products and convolutions are what the precision says, backward
-        passes included. On CUDA alone: elsewhere they are, and torch's switches stay.
+        passes included. On CUDA alone: elsewhere they are, and torch's switches stay. Numbers
+        without a dtype are float32 as well, whatever torch's default is.
 
         By default torch multiplies matrices in float32 and convolves in tf32, so that a run that
         is declared fp32 would not be: both are set, and both are as they were afterwards.
@@ -76,7 +84,8 @@ class Hardware:
                 f"precision 'tf32' needs an NVIDIA GPU of Ampere or later, and this is a {kind} "
                 "without it: train there, or declare the run with precision='fp32'"
             )
-        with _tf32(precision == "tf32") if kind == "cuda" else contextlib.nullcontext():
+        switched = _tf32(precision == "tf32") if kind == "cuda" else contextlib.nullcontext()
+        with switched, single_precision():
             yield
 
     def _has_tf32(self) -> bool:

@@ -6,13 +6,18 @@ normalised inside. Everything is in nats and float64, by sums of p log p alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from disentangled.arrays import floats, whole
+
 Axes = int | Iterable[int]
+
+TINY = torch.finfo(torch.float64).tiny
 
 
 def probabilities(table: Any) -> Tensor:
@@ -20,7 +25,7 @@ def probabilities(table: Any) -> Tensor:
 
     Raises: ValueError when an entry is NaN, infinite or negative, or all are 0.
     """
-    joint = torch.as_tensor(table, dtype=torch.float64, device="cpu").detach()
+    joint = floats(table, "table")
     if not bool(torch.isfinite(joint).all()):
         raise ValueError("table has NaN or infinite entries: counts or probabilities are finite")
     if bool((joint < 0).any()):
@@ -28,9 +33,12 @@ def probabilities(table: Any) -> Tensor:
             f"table has the negative entry {float(joint.min()):.3g}: "
             "pass counts or probabilities, not their logarithms"
         )
-    total = float(joint.sum())
-    if total == 0:
+    if not bool((joint > 0).any()):
         raise ValueError(f"table of shape {tuple(joint.shape)} holds no mass: no law is defined")
+    total = float(joint.sum())
+    if not TINY < total < math.inf:  # sums, or shares, that float64 cannot hold
+        joint = joint / joint.max()
+        total = float(joint.sum())
     return joint / total
 
 
@@ -82,13 +90,13 @@ def total_correlation(table: Any, axes: Axes, given: Axes = ()) -> float:
     Source: Watanabe 1960; Yang et al. 2020 (paper A), eq. 1 and 8.
     """
     joint = probabilities(table)
-    axes = [axes] if isinstance(axes, int) else list(axes)
-    each = [_axes(joint, axis) for axis in axes]
-    together, context = _axes(joint, axes), _axes(joint, given)
-    if len(together) < len(axes):
-        raise ValueError(f"axes {tuple(axes)} repeat one: TC counts every variable once")
+    listed = _listed(axes)
+    each = [_axes(joint, axis) for axis in listed]
+    together, context = _axes(joint, listed), _axes(joint, given)
+    if len(together) < len(listed):
+        raise ValueError(f"axes {tuple(listed)} repeat one: TC counts every variable once")
     parts = sum(_entropy(joint, axis | context) for axis in each)
-    rest = (len(axes) - 1) * _entropy(joint, context)
+    rest = (len(listed) - 1) * _entropy(joint, context)
     return max(parts - _entropy(joint, together | context) - rest, 0.0)
 
 
@@ -98,9 +106,18 @@ def _entropy(joint: Tensor, axes: frozenset[int]) -> float:
     return float(torch.special.entr(marginal).sum())
 
 
+def _listed(axes: Axes) -> list[int]:
+    """One axis or several, as numbers that may be negative.
+
+    Raises: ValueError for what is no whole number, a mask included.
+    """
+    several = isinstance(axes, Iterable) and getattr(axes, "ndim", 1) > 0
+    return [whole(axis, "an axis") for axis in (list(axes) if several else [axes])]  # type: ignore[arg-type]
+
+
 def _axes(joint: Tensor, axes: Axes) -> frozenset[int]:
     """Axes counted from the front. Raises: ValueError for one that the table does not have."""
-    wanted = [axes] if isinstance(axes, int) else list(axes)
+    wanted = _listed(axes)
     if not all(-joint.ndim <= axis < joint.ndim for axis in wanted):
         raise ValueError(
             f"axes {tuple(wanted)} do not all exist: "

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from disentangled.arrays import floats, whole
 from disentangled.information import probabilities
 
 
@@ -27,12 +28,8 @@ def do(table: Any, factor: int, value: int) -> Tensor:
     Source: anonymous 2020 (paper B), section 3 and Figure 1(c).
     """
     joint = _law(table)
-    if not 0 <= factor < joint.ndim:
-        raise ValueError(f"factor must be from 0 to {joint.ndim - 1}, the table's axes: {factor}")
-    if not 0 <= value < joint.shape[factor]:
-        raise ValueError(
-            f"value must be from 0 to {joint.shape[factor] - 1} on axis {factor}, got {value}"
-        )
+    factor = whole(factor, "factor", 0, joint.ndim - 1)
+    value = whole(value, f"value on axis {factor}", 0, joint.shape[factor] - 1)
     held = torch.zeros_like(joint)
     held.select(factor, value).copy_(joint.sum(factor))
     return held
@@ -117,6 +114,11 @@ def best_critic(real: Any, intervened: Any, weights: Any) -> Tensor:
     Source: Goodfellow et al. 2014, Proposition 1.
     """
     p, weighted = probabilities(real), _weighted(intervened, weights)
+    if p.shape != weighted.shape:
+        raise ValueError(
+            f"real and intervened must have one shape, got {tuple(p.shape)} and "
+            f"{tuple(weighted.shape)}: one number an image"
+        )
     return torch.where(p + weighted > 0, p / (p + weighted), 0.5)
 
 
@@ -138,7 +140,13 @@ def adversarial_loss(real: Any, intervened: Any, weights: Any, critic: Any) -> f
     Source: anonymous 2020 (paper B), section 4, L_adv, which prints one image for two.
     """
     p, weighted = probabilities(real), _weighted(intervened, weights)
-    f = torch.as_tensor(critic, dtype=torch.float64)
+    f = floats(critic, "critic")
+    if f.shape != p.shape or p.shape != weighted.shape or not bool(((f >= 0) & (f <= 1)).all()):
+        raise ValueError(
+            "real, intervened and critic must have one shape, the critic lies between 0 and 1, "
+            f"got {tuple(p.shape)}, {tuple(weighted.shape)} and {tuple(f.shape)}, the critic from "
+            f"{float(f.min()):.3g} to {float(f.max()):.3g}: pass probabilities, not logits"
+        )
     return float((torch.xlogy(p, f) + torch.xlogy(weighted, 1 - f)).sum())
 
 
@@ -156,24 +164,24 @@ def _alone(joint: Tensor, factor: int) -> Tensor:
 
 
 def _likelihood(likelihood: Any, joint: Tensor) -> Tensor:
-    given = torch.as_tensor(likelihood, dtype=torch.float64)
+    given = floats(likelihood, "likelihood")
     if given.shape[:-1] != joint.shape:
         raise ValueError(
             f"likelihood has shape {tuple(given.shape)}: it needs the table's axes"
             f" {tuple(joint.shape)} and then one of images"
         )
-    if bool((given < 0).any()) or not torch.allclose(given.sum(-1), torch.ones_like(joint)):
+    if not bool((given >= 0).all()) or not torch.allclose(given.sum(-1), torch.ones_like(joint)):
         raise ValueError("likelihood must be p(x | v): not negative, with sum 1 on its last axis")
     return given
 
 
 def _weighted(intervened: Any, weights: Any) -> Tensor:
     """The law W ṗ / E_ṗ W."""
-    law, w = probabilities(intervened), torch.as_tensor(weights, dtype=torch.float64)
-    if w.shape != law.shape or bool((w < 0).any()):
+    law, w = probabilities(intervened), floats(weights, "weights")
+    if w.shape != law.shape or not bool(((w >= 0) & torch.isfinite(w)).all()):
         raise ValueError(
-            f"weights of shape {tuple(w.shape)} must not be negative and must have the shape of"
-            f" the law, {tuple(law.shape)}"
+            f"weights of shape {tuple(w.shape)} must be finite and not negative and must have the"
+            f" shape of the law, {tuple(law.shape)}"
         )
     mean = (w * law).sum()
     if float(mean) == 0:

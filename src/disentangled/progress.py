@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -15,9 +16,16 @@ def terminal() -> TextIO | None:
     the page; the file number that its sys.stderr names is the terminal's.
     """
     try:
-        return open(sys.stderr.fileno(), "w", closefd=False)
+        return open(sys.stderr.fileno(), "w", closefd=False, errors="backslashreplace")
     except (AttributeError, OSError, ValueError):  # no stream, or one without a file
         return sys.__stderr__
+
+
+def print_anything() -> None:
+    """From here on what an encoding lacks, as cp1252 a β, is printed as its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def bar(title: str, total: int, *, unit: str, done: int = 0) -> tqdm[Any]:

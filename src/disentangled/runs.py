@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.estimators import SCHEMES
 from disentangled.nets import NETS, builder, names, version
 from disentangled.objectives import OBJECTIVES, Recipe
@@ -109,8 +110,9 @@ class Run:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
         for name in ("size", "pixel_area", "n_axes", "batch", "steps", "steps_after"):
-            if not isinstance(getattr(self, name), int):
-                raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+            object.__setattr__(self, name, whole(getattr(self, name), name))
+        for name in ("learning_rate", "noise_correlation"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         if self.steps <= 0 or self.steps % CHUNK:
             raise ValueError(f"steps must be a positive multiple of {CHUNK}, got {self.steps}")
         if self.steps_after < 0 or self.steps_after % CHUNK:
@@ -225,7 +227,7 @@ class Run:
 
     def id(self, seed: int) -> str:
         """Ten hexadecimal digits that stand for the setting and the seed."""
-        return _digest({**self.declared(), "seed": seed})
+        return _digest({**self.declared(), "seed": whole(seed, "a seed", 0)})
 
     def title(self) -> str:
         """A short name for progress lines, for instance `beta_tcvae beta=6`."""

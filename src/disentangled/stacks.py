@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from disentangled import gaussian, graphs, nets
+from disentangled.arrays import single_precision
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.nets.bound import bind
@@ -42,7 +43,7 @@ def build(run: Run, seed: int, shape: tuple[int, int, int]) -> dict[str, nn.Modu
         ValueError: a net that cannot be trained right here: it shares a weight between two
             places, or draws random numbers of its own.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), single_precision():
         torch.manual_seed(derived(seed, "weights"))
         built = nets.build(run.roles(), shape, run.n_axes)
     check_trainable(built)
@@ -161,7 +162,8 @@ class Stack:
     def _chunk(self) -> Ahead:
         """What the coming `CHUNK` steps draw, and the generators' states before."""
         before = [stream.generator.get_state() for stream in self.streams]
-        chunks = [stream.chunk(self.step) for stream in self.streams]
+        with single_precision():
+            chunks = [stream.chunk(self.step) for stream in self.streams]
         stacked = {name: torch.stack([c[name] for c in chunks], 1) for name in chunks[0]}
         return Ahead(before, stacked)
 
@@ -336,7 +338,9 @@ class Stack:
                 # Adam counts on the device only where it is fused.
                 fused = optimiser.defaults["fused"]
                 step = torch.tensor(
-                    float(self._taken(player)), device=tensor.device if fused else "cpu"
+                    float(self._taken(player)),
+                    dtype=torch.float32,
+                    device=tensor.device if fused else "cpu",
                 )
                 optimiser.state[tensor] = {
                     "step": step,

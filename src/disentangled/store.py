@@ -71,8 +71,20 @@ def checkout() -> Path:
 
 
 def results() -> Path:
-    """Where rows live: $DISENTANGLED_RESULTS, else book/results in the checkout."""
-    named = _ELSEWHERE.get() or os.environ.get(ROOT)
+    """Where rows live: $DISENTANGLED_RESULTS, else book/results in the checkout.
+
+    Raises:
+        FileNotFoundError: the variable names a folder that is not there, in which no rows would
+            look like none trained.
+    """
+    if apart := _ELSEWHERE.get():
+        return Path(apart)
+    named = os.environ.get(ROOT)
+    if named and not Path(named).is_dir():
+        raise FileNotFoundError(
+            f"{ROOT} names the folder {Path(named).absolute()}, which is not there; mend its "
+            f"spelling, make it (mkdir -p), or unset {ROOT} for book/results"
+        )
     return Path(named) if named else checkout() / "book" / "results"
 
 

@@ -21,11 +21,12 @@ import pandas as pd
 from disentangled import cluster, loading, medians, models, packing, rescoring, store
 from disentangled import hardware as machines
 from disentangled.arguments import parsed
+from disentangled.arrays import whole
 from disentangled.deadlines import Deadline, in_minutes
 from disentangled.experiments import Setting, larger, settings
 from disentangled.hardware import Hardware, one_thread
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
-from disentangled.progress import bar, terminal
+from disentangled.progress import bar, print_anything, terminal
 from disentangled.scoring import SCORES
 from disentangled.workers import STOPPED, train
 
@@ -125,8 +126,8 @@ def complete(
         client: of a dask cluster, whose workers train one stack a task (see `cluster`).
 
     Raises:
-        ValueError: an unknown experiment or profile, minutes that are not above 0, or a client
-            with workers or minutes.
+        ValueError: an unknown experiment or profile, workers below 1, minutes that are not above
+            0, or a client with workers or minutes.
         RuntimeError: a worker failed; its message stands on the terminal.
     """
     if client is not None and (workers is not None or minutes is not None):
@@ -134,6 +135,7 @@ def complete(
             f"expected a client alone, got workers={workers}, minutes={minutes}: its workers are "
             "those of the cluster, and train to the end"
         )
+    workers = None if workers is None else whole(workers, "workers", 1)
     deadline = None if minutes is None else in_minutes(minutes)
     left = missing(experiment, profile)
     if left:
@@ -230,6 +232,7 @@ def _train_all(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m disentangled.sweeps EXPERIMENT PROFILE`: train what is missing."""
+    print_anything()
     chosen = parsed(arguments)
     if chosen.dry_run:
         print(statement(chosen.experiment, chosen.profile))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from disentangled import data as datasets
 from disentangled import hardware as machines
+from disentangled.arrays import whole
 from disentangled.costs import groups
 from disentangled.data import FactorData
 from disentangled.fitted import Fitted
@@ -164,6 +165,7 @@ def fit(
     Raises:
         ValueError: no seeds, or one twice.
     """
+    seeds = [whole(seed, "a seed", 0) for seed in seeds]
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"expected at least one seed and none twice, got {list(seeds)}")
     hardware = hardware or Hardware()

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from disentangled import arrays
 from disentangled.data.factor_data import FactorData
 from disentangled.data.images import Images, PackedImages
 
@@ -165,7 +166,8 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
         FileNotFoundError: no file; the message says where to get one and names the stand-in.
     """
     entry = _entry(name)
-    return _function(entry.load)(root, _side(name, entry.sizes, size))
+    with arrays.single_precision():  # pictures of before are the same to the last bit
+        return _function(entry.load)(root, _side(name, entry.sizes, size))
 
 
 def on_disk(name: str, *, root: Root = None) -> Path | None:
@@ -207,7 +209,10 @@ def _function(place: str | Callable[..., Any]) -> Callable[..., Any]:
 def _side(name: str, sizes: tuple[int, ...], size: int | None) -> int:
     if size is None:
         return sizes[-1]
-    if not isinstance(size, int) or isinstance(size, bool) or size not in sizes:
+    try:
+        size = arrays.whole(size, "size")
+        return sizes[sizes.index(size)]
+    except ValueError:
         kind = " (divisors of 64)" if sizes == SIZES else ""
-        raise ValueError(f"expected size of {name} to be one of {list(sizes)}{kind}, got {size!r}")
-    return size
+        expected = f"expected size of {name} to be one of {list(sizes)}{kind}"
+        raise ValueError(f"{expected}, got {size!r}") from None

@@ -10,10 +10,12 @@ from pathlib import Path
 from disentangled.data import download
 from disentangled.data.files import download_folder
 from disentangled.data.rendered import calibration, dsprites_rerender
+from disentangled.progress import print_anything
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    print_anything()
     parser = argparse.ArgumentParser(prog="python -m disentangled.data", description=__doc__)
     parser.add_argument(
         "command",

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import bad_file, find
+from disentangled.data.files import bad_file, find, unread
 from disentangled.data.images import resized
 from disentangled.data.layout import Layout, grid
 
@@ -93,9 +93,7 @@ def _in_archive(path: Path) -> Iterator[tuple[Path, bytes]]:
                     if content is not None:
                         yield path / place.name, content.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise bad_file(
-            path, "a gzipped tar archive", f"a damaged or cut-off one ({error})", MEND
-        ) from error
+        raise unread(path, "a gzipped tar archive", error, MEND) from error
 
 
 def _images(path: Path, content: bytes, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from disentangled.data.images import Images
 
+AT_ONCE = 64
+"""Images that are looked at together."""
+
 
 def check_images(name: str, images: Images) -> None:
     """Images must be uint8 (N, C, H, W), at least one.
@@ -27,6 +30,29 @@ def check_images(name: str, images: Images) -> None:
         raise ValueError(f"{name}: expected at least one image, got none")
 
 
+def check_pixels(name: str, images: Images) -> None:
+    """Pixels must reach beyond 1, unless all are 0: else they count 0 and 1 instead of 0 and 255.
+
+    Looks at images until one is found that is bright.
+
+    Raises:
+        ValueError: pixels of 0 and 1; the message begins with the name of the data.
+    """
+    if images.device.type == "meta":  # no values to look at
+        return
+    some_one = False
+    for first in range(0, len(images), AT_ONCE):
+        brightest = int(images[first : first + AT_ONCE].max())
+        if brightest > 1:
+            return
+        some_one = some_one or brightest == 1
+    if some_one:
+        raise ValueError(
+            f"{name}: expected pixels from 0 to 255, got 0 and 1 alone, which is nearly black; "
+            "scale with 255 * images"
+        )
+
+
 def check_factors(
     name: str, n_images: int, factors: Tensor, names: tuple[str, ...], sizes: tuple[int, ...]
 ) -> None:
@@ -36,16 +62,17 @@ def check_factors(
         ValueError: other factors, names or sizes; the message begins with the name of the data.
     """
     # of no columns the type says nothing
-    continuous = factors.is_floating_point() and len(names) > 0
-    if continuous or factors.shape != (n_images, len(names)):
+    fractions = factors.is_floating_point() or factors.is_complex()
+    if (fractions and len(names) > 0) or factors.shape != (n_images, len(names)):
         raise ValueError(
             f"{name}: expected factors as integers of shape ({n_images}, {len(names)}), "
             f"one row an image and one column a name of {names}, got {factors.dtype} "
             f"of shape {tuple(factors.shape)}"
         )
-    if len(sizes) != len(names) or len(set(names)) != len(names):
+    words = all(isinstance(factor, str) for factor in names)
+    if len(sizes) != len(names) or len(set(names)) != len(names) or not words:
         raise ValueError(
-            f"{name}: expected distinct factor_names and one size for each, "
+            f"{name}: expected distinct words as factor_names and one size for each, "
             f"got names {names} and sizes {sizes}"
         )
     if factors.device.type == "meta":  # no values to look at

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from disentangled import information
+from disentangled.arrays import whole
 
 NEAR_LIMIT = 0.97
 """Largest share of the attainable correlation that `evenly_correlated` is asked for: the closer,
@@ -121,12 +122,13 @@ def two(sizes: Sequence[int]) -> tuple[int, int]:
 
     Raises: ValueError for another number of them, or one below 2.
     """
-    if len(sizes) != 2 or min(sizes) < 2:
+    whole_sizes = [whole(size, "a size") for size in sizes]
+    if len(whole_sizes) != 2 or min(whole_sizes) < 2:
         raise ValueError(
             f"expected the sizes of two factors, each of 2 values or more, got {tuple(sizes)}; "
             "for more factors multiply pairs, joint_of_pairs"
         )
-    return sizes[0], sizes[1]
+    return whole_sizes[0], whole_sizes[1]
 
 
 def scaled(size: int) -> Tensor:

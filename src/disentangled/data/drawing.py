@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
+
+from disentangled.arrays import floats
+
+
+def law(name: str, n_images: int, probabilities: Any) -> Tensor:
+    """Chances (N,) in float64 on the CPU, not normalised.
+
+    Raises:
+        ValueError: another number of them than of images, or chances that are negative, not
+            finite or all 0; the message begins with the name of the data.
+    """
+    chances = floats(probabilities, f"{name}: probabilities")
+    if chances.shape != (n_images,):
+        raise ValueError(
+            f"{name}: expected probabilities of shape ({n_images},), one an image, got "
+            f"{tuple(chances.shape)}"
+        )
+    total = float(chances.sum())
+    if not (bool((chances >= 0).all()) and 0 < total < float("inf")):
+        raise ValueError(
+            f"{name}: expected probabilities that are finite, not negative and not all 0, got "
+            f"{float(chances.min()):.3g} to {float(chances.max()):.3g}: pass chances or counts, "
+            "not their logarithms"
+        )
+    return chances
 
 
 def cumulative(probabilities: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import Npz, bad_file, find
+from disentangled.data.files import Npz, bad_file, find, unread
 from disentangled.data.images import gather
 from disentangled.data.resampled import DSPRITES, loaders
 
@@ -201,9 +201,7 @@ def _official_hdf5(path: Path) -> Iterator[NDArray[np.generic]]:
             for start in range(0, N_IMAGES, HDF5_BLOCK):
                 yield file["imgs"][start : start + HDF5_BLOCK]
     except (OSError, RuntimeError, KeyError) as error:
-        raise bad_file(
-            path, "an HDF5 file", f"a damaged or cut-off one ({error})", MEND
-        ) from error
+        raise unread(path, "an HDF5 file", error, MEND) from error
 
 
 def _check_factors(path: Path, classes: NDArray[np.generic], expected: Tensor) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from disentangled import arrays
 from disentangled.data import drawing
-from disentangled.data.consistency import check_factors, check_images, check_named
-from disentangled.data.images import as_images, image_index
+from disentangled.data.consistency import (
+    check_factors,
+    check_images,
+    check_named,
+    check_pixels,
+)
+from disentangled.data.images import Images, as_images, image_index
 from disentangled.types import Batch
 
 
@@ -21,13 +29,15 @@ class FactorData:
 
     Args:
         name: what rows call the data set.
-        images: uint8 (N, C, H, W), 0 to 255: a tensor, an array, or any `Images`.
+        images: uint8 (N, C, H, W), 0 to 255: a tensor, an array, or any `Images`. Images whose
+            largest pixel is 1 are refused, for they were not scaled.
         factors: integers (N, K); column k takes values 0 to factor_sizes[k] - 1.
         factor_names: K names.
         factor_sizes: K numbers of values. Data without known factors have factors (N, 0), no
             names and no sizes; what asks for a factor then is an error.
         source: "real", "re-render", "twin", or a word of your own.
-        probabilities: (N,) chance of each image in a draw; None means that all are equal.
+        probabilities: (N,) chance of each image in a draw, normalised inside; None means that all
+            are equal.
         nuisances: factors that MIG leaves out and treats as noise, by name, as Chen et al. do
             with the shape of dSprites.
         unordered: factors whose values are mere names, by name: no score regresses on them.
@@ -45,17 +55,20 @@ class FactorData:
         factor_sizes: Sequence[int],
         *,
         source: str,
-        probabilities: Tensor | None = None,
+        probabilities: Any = None,
         nuisances: Sequence[str] = (),
         unordered: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.source = source
         self.images = as_images(images)
-        self.factors = torch.as_tensor(factors)
-        self.factor_names = tuple(factor_names)
-        self.factor_sizes = tuple(int(size) for size in factor_sizes)
+        self.factors = arrays.tensor(factors, f"{name}: factors")
+        self.factor_names = (factor_names,) if isinstance(factor_names, str) else (*factor_names,)
+        self.factor_sizes = tuple(
+            arrays.whole(s, f"{name}: a factor's size") for s in factor_sizes
+        )
         check_images(name, self.images)
+        check_pixels(name, self.images)
         check_factors(name, len(self), self.factors, self.factor_names, self.factor_sizes)
         check_named(name, "nuisances", nuisances, self.factor_names)
         check_named(name, "unordered", unordered, self.factor_names)
@@ -66,9 +79,14 @@ class FactorData:
             )
         self.nuisances, self.unordered = tuple(nuisances), tuple(unordered)
         self.factors = self.factors.to(self.device, torch.int64)
+        self._draw_by(
+            None if probabilities is None else drawing.law(name, len(self), probabilities)
+        )
+
+    def _draw_by(self, law: Tensor | None) -> None:
         # always on the CPU, like the generators: a draw never waits for a GPU
-        self.probabilities = None if probabilities is None else probabilities / probabilities.sum()
-        self._cumulative = None if probabilities is None else drawing.cumulative(probabilities)
+        self.probabilities = None if law is None else law / law.sum()
+        self._cumulative = None if law is None else drawing.cumulative(law)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -86,19 +104,21 @@ class FactorData:
     def device(self) -> torch.device:
         return self.images.device
 
-    def _replace(self, **changes: Any) -> FactorData:
-        kept = (
-            *("name", "images", "factors", "factor_names", "factor_sizes", "source"),
-            *("probabilities", "nuisances", "unordered"),
-        )
-        fields = {name: getattr(self, name) for name in kept}
-        return FactorData(**(fields | changes))
+    def _replace(
+        self, images: Images, factors: Tensor, probabilities: Tensor | None
+    ) -> FactorData:
+        """The same data of other images, factors and chances, which were checked before: of some
+        of the images all may be dark."""
+        other = copy.copy(self)
+        other.images, other.factors = images, factors
+        other._draw_by(probabilities)
+        return other
 
     def to(self, device: torch.device | str) -> FactorData:
         """The same data with images and factors on device; drawing stays on the CPU."""
-        return self._replace(images=self.images.to(device), factors=self.factors.to(device))
+        return self._replace(self.images.to(device), self.factors.to(device), self.probabilities)
 
-    def select(self, index: Tensor) -> FactorData:
+    def select(self, index: Any) -> FactorData:
         """The images at index (n,) alone, with their chances relative to each other kept.
 
         Args:
@@ -108,18 +128,26 @@ class FactorData:
             ValueError: an index of another shape or type, or an empty one.
             IndexError: an image that is not there.
         """
-        index = torch.as_tensor(index)
+        index = arrays.tensor(index, f"{self.name}: index")
         if index.ndim != 1 or len(index) == 0:
             raise ValueError(
                 f"{self.name}: expected an index (n,) of at least one image, got shape "
                 f"{tuple(index.shape)}"
             )
         chosen = torch.arange(len(self))[image_index(index.cpu())]
+        if len(chosen) == 0:
+            raise ValueError(f"{self.name}: expected a mask of at least one image, got none")
         there = chosen.to(self.device)
+        law = self.probabilities
+        if law is not None and not bool((law[chosen] > 0).any()):
+            raise ValueError(
+                f"{self.name}: expected an index with an image that is ever drawn, got "
+                f"{len(chosen)} images of chance 0"
+            )
         return self._replace(
-            images=self.images.index_select(0, there),
-            factors=self.factors[there],
-            probabilities=None if self.probabilities is None else self.probabilities[chosen],
+            self.images.index_select(0, there),
+            self.factors[there],
+            None if law is None else law[chosen],
         )
 
     def factor_index(self, factor: int | str) -> int:
@@ -130,8 +158,10 @@ class FactorData:
         """
         if factor in self.factor_names:
             return self.factor_names.index(str(factor))
-        if isinstance(factor, int) and 0 <= factor < len(self.factor_names):
-            return factor
+        if not isinstance(factor, str):
+            factor = arrays.whole(factor, f"the number of a factor of {self.name}")
+            if 0 <= factor < len(self.factor_names):
+                return factor
         if not self.factor_names:
             raise ValueError(
                 f"{self.name} has no factor {factor!r}: no factors of its images are known; use "
@@ -142,20 +172,21 @@ class FactorData:
             f"or a number from 0 to {len(self.factor_names) - 1}"
         )
 
-    def pixels(self, index: Tensor) -> Tensor:
+    def pixels(self, index: Any) -> Tensor:
         """Images at index as float32 in [0, 1], shape index.shape + (C, H, W), on the device."""
         return (
             self.images[torch.as_tensor(image_index(index)).to(self.device)].to(torch.float32)
             / 255
         )
 
-    def batch(self, index: Tensor) -> Batch:
+    def batch(self, index: Any) -> Batch:
         """Images and factors at index (B,)."""
         index = torch.as_tensor(image_index(index)).to(self.device)
         return Batch(self.pixels(index), self.factors[index], index)
 
     def draw_index(self, n: int, generator: Generator) -> Tensor:
         """n indices with replacement by the data's probabilities: (n,) int64 on the CPU."""
+        n = arrays.whole(n, "the number of images drawn", 0)
         if self._cumulative is None:
             return torch.randint(len(self), (n,), generator=generator)
         return drawing.search(self._cumulative, n, generator)
@@ -176,7 +207,10 @@ class FactorData:
             ValueError: no image (or none with a positive probability) has the value.
         """
         column = self.factors[:, self.factor_index(factor)].cpu()
-        if value is None:
+        n = arrays.whole(n, "the number of images drawn", 0)
+        if value is not None:
+            value = arrays.whole(value, f"the value of {factor!r}")
+        else:
             value = int(column[self.draw_index(1, generator)])
         members = (column == value).nonzero().squeeze(1)
         weights = None if self.probabilities is None else self.probabilities[members]
@@ -210,7 +244,7 @@ class FactorData:
             ValueError: a table of another shape, negative or not finite, or one that asks for
                 a combination of factors that no image has.
         """
-        wanted = torch.as_tensor(table, dtype=torch.float64).cpu()
+        wanted = arrays.floats(table, f"{self.name}: table")
         columns = [self.factor_index(factor) for factor in factors]
         sizes = tuple(self.factor_sizes[column] for column in columns)
         if tuple(wanted.shape) != sizes or len(set(columns)) != len(columns):
@@ -225,7 +259,7 @@ class FactorData:
             after = drawing.following(wanted, self.factors[:, columns].cpu(), before)
         except ValueError as error:
             raise ValueError(f"{self.name}, {tuple(factors)}: {error}") from error
-        return self._replace(probabilities=after)
+        return self._replace(self.images, self.factors, after)
 
     def split(self, fraction: float, generator: Generator) -> tuple[FactorData, FactorData]:
         """Two disjoint parts that cover the data: round(fraction N) images, and the others.
@@ -233,7 +267,7 @@ class FactorData:
         Raises:
             ValueError: a fraction that leaves a part empty.
         """
-        n_first = round(fraction * len(self))
+        n_first = round(fraction * len(self)) if math.isfinite(fraction) else 0
         if not 0 < n_first < len(self):
             raise ValueError(
                 f"{self.name}: expected a fraction that leaves images on both sides of "

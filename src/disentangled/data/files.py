@@ -51,9 +51,11 @@ def find(
         for folder in folders:
             if (folder / name).exists():
                 return folder / name
+    named = os.environ.get(ENVIRONMENT)
+    gone = root is None and named and not Path(named).is_dir()
     raise FileNotFoundError(
         f"expected {' or '.join(names)} in one of {', '.join(map(str, folders))}, "
-        f"found none. {mend}"
+        f"found none. {f'{ENVIRONMENT} names {named}, which is not there. ' if gone else ''}{mend}"
     )
 
 
@@ -79,6 +81,19 @@ def claim(paths: list[Path]) -> tuple[Path | None, AbstractContextManager[object
 def bad_file(path: Path, expected: str, came: str, mend: str) -> ValueError:
     """The error of a file that is there but not what it should be."""
     return ValueError(f"{path}: expected {expected}, got {came}. {mend}")
+
+
+def unread(path: Path, expected: str, error: Exception, mend: str) -> Exception:
+    """The error of a file that was not read: the system's own where it refused, else of damage."""
+    number = getattr(error, "errno", None)
+    if number is None:
+        return bad_file(path, expected, f"a damaged or cut-off one ({error})", mend)
+    said = os.strerror(number)
+    return OSError(
+        number,
+        f"{said}: {path} is there and was not read ({error}). Look at its permissions (ls -l), "
+        "and whether another process has it open for writing; the file itself may be whole",
+    )
 
 
 class Npz:

@@ -29,7 +29,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import Npz, bad_file, find
+from disentangled.data.files import Npz, bad_file, find, unread
 from disentangled.data.images import averaged
 
 ARCHIVE = "102flowers.tgz"
@@ -92,9 +92,7 @@ def _archive(path: Path) -> Iterator[tuple[str, bytes]]:
                 if content is not None:
                     yield place.name, content.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise bad_file(
-            path, "a gzipped tar archive", f"a damaged or cut-off one ({error})", MEND
-        ) from error
+        raise unread(path, "a gzipped tar archive", error, MEND) from error
 
 
 def _square(path: Path, name: str, content: bytes) -> Tensor:

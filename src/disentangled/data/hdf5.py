@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from disentangled.data.files import bad_file
+from disentangled.data.files import bad_file, unread
 from disentangled.data.images import image_index, only_images
 
 DAMAGE = (OSError, RuntimeError, KeyError)
@@ -165,7 +165,5 @@ class Hdf5Images:
         file.close()
         raise bad_file(self.path, expected, came, self.mend)
 
-    def _damaged(self, error: Exception) -> ValueError:
-        return bad_file(
-            self.path, "an HDF5 file", f"a damaged or cut-off one ({error})", self.mend
-        )
+    def _damaged(self, error: Exception) -> Exception:
+        return unread(self.path, "an HDF5 file", error, self.mend)

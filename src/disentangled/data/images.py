@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from disentangled import arrays
+
 
 @runtime_checkable
 class Images(Protocol):
@@ -59,8 +61,8 @@ def as_images(images: Any) -> Images:
     if isinstance(images, Images):
         return images
     try:
-        return torch.as_tensor(images)
-    except (TypeError, ValueError, RuntimeError) as error:
+        return arrays.tensor(images, "images")
+    except ValueError as error:
         raise ValueError(
             f"expected images as uint8 (N, C, H, W): a tensor, an array, or an object with the "
             f"methods of data.Images, got {type(images).__name__} ({error})"
@@ -71,17 +73,22 @@ def image_index(index: Any) -> Any:
     """An index of images alone, in a form that means the same to all kinds of images.
 
     Raises:
-        ValueError: an index of pixels besides, or numbers that torch would take for a mask.
+        ValueError: an index of pixels besides, numbers that torch would take for a mask, or what
+            torch would take for a new axis: True, False and None.
     """
+    if isinstance(index, slice) or index is ...:
+        return index
     if isinstance(index, tuple):
         raise ValueError(
             f"expected an index of images alone, got one of {len(index)} axes {index!r}; read "
             "the images first: images[i][:, row, column]"
         )
-    if isinstance(index, list | range | np.ndarray):
-        index = torch.as_tensor(index)
-        index = index if index.numel() else index.to(torch.int64)  # [] is float to torch
-    if not isinstance(index, Tensor) or index.dtype == torch.int64:
+    if not isinstance(index, Tensor):
+        if np.ndim(index) == 0:
+            return arrays.whole(index, "the number of an image")
+        index = arrays.tensor(list(index) if isinstance(index, range) else index, "index")
+        index = index if index.numel() else index.to(torch.int64)  # [] is float to numpy
+    if index.dtype == torch.int64:
         return index
     if index.dtype == torch.bool:
         if index.ndim != 1:

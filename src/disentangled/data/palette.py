@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from disentangled.arrays import tensor
 from disentangled.data.images import block_side, image_index, only_images
 
 ROUNDING = 1e-3
@@ -40,8 +41,8 @@ class PaletteImages:
     dtype = torch.uint8
 
     def __init__(self, light: Any, geometry: Any, palette: Any, paint: Any) -> None:
-        self.light, self.palette = torch.as_tensor(light), torch.as_tensor(palette)
-        self.geometry, self.paint = torch.as_tensor(geometry), torch.as_tensor(paint)
+        self.light, self.palette = tensor(light, "light"), tensor(palette, "palette")
+        self.geometry, self.paint = tensor(geometry, "geometry"), tensor(paint, "paint")
         self._check()
         self.palette = self.palette.to(self.device)
         self.geometry = self.geometry.to(self.device, torch.int64)

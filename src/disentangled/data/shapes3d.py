@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import bad_file, find
+from disentangled.data.files import bad_file, find, unread
 from disentangled.data.hdf5 import DAMAGE
 from disentangled.data.layout import Layout, grid
 from disentangled.data.rearranged import rearranged
@@ -106,9 +106,7 @@ def _labels(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
                 raise bad_file(path, f"labels as float64 of shape {shape}", came, MEND)
             return labels[:]
     except DAMAGE as error:
-        raise bad_file(
-            path, "an HDF5 file", f"a damaged or cut-off one ({error})", MEND
-        ) from error
+        raise unread(path, "an HDF5 file", error, MEND) from error
 
 
 load_correlated, load_independent, load_held_out = loaders(load, SHAPES3D)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.types import LogQ
 
 # Bound in nats on the error of expanding (z - mean)^2 / variance, from which terms are mended.
@@ -20,8 +21,7 @@ EXPANSION_ERROR = 1e-9
 
 # Within these, squares over variances stay far from the ends of float64. An encoder in float32 has
 # no larger means, and a standard deviation of e^-150 is no noise.
-LARGEST_LOGVAR = 300.0
-LARGEST = 1e75
+LARGEST_LOGVAR, LARGEST = 300.0, gaussian.LARGEST
 
 # exp is ten times slower where its result underflows; e^-700 of the largest term is nothing.
 LOWEST = -700.0
@@ -42,7 +42,7 @@ def posterior(
             f"and {tuple(logvar.shape)}"
         )
     noise = gaussian.noise_matrix(noise_covariance, mean.shape[1])
-    if math.isinf(gaussian.log_det(noise)):
+    if math.isinf(gaussian.log_det(noise if noise_covariance is None else noise_covariance)):
         raise ValueError(
             "noise_covariance is singular, q(z|x) has no density: lower the correlation"
         )
@@ -161,7 +161,7 @@ def log_aggregate_posterior_dataset(
     on a device that is not there, or where mean or z is above 1e75 in size or logvar above 300.
     """
     mean, logvar, noise = posterior(mean, logvar, noise_covariance, device)
-    z, block = bounded(z, "z", LARGEST).to(mean.device), gaussian.whole(block, "block", 1)
+    z, block = bounded(z, "z", LARGEST).to(mean.device), whole(block, "block", 1)
     n_axes = mean.shape[1]
     if z.shape[1] != n_axes:
         raise ValueError(f"z must have the {n_axes} axes of mean, got shape {tuple(z.shape)}")

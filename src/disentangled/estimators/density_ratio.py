@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from disentangled.arrays import of_arrays
 
+
+@of_arrays
 def density_ratio_total_corr(logits: Tensor) -> Tensor:
     r"""Estimate of TC from the critic's logits at codes drawn from q(z) (Kim & Mnih 2018, eq. 3).
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.estimators import mixture
 from disentangled.estimators.dataset import computing, log_mixture, posterior
 
@@ -145,7 +146,7 @@ def kl_terms_sampled(
     Source: Chen et al. 2018 (paper C), eq. 2.
     """
     mean, logvar, noise = posterior(mean, logvar, noise_covariance)
-    n_samples, there = gaussian.whole(n_samples, "n_samples", 16), computing(device)
+    n_samples, there = whole(n_samples, "n_samples", 16), computing(device)
     n_data, n_axes = mean.shape
     index = torch.randint(n_data, (n_samples,), generator=generator)
     white = torch.randn(n_samples, n_axes, generator=generator, dtype=torch.float64)

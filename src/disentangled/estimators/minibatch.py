@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays, whole
 from disentangled.types import Code, LogQ
 
 Scheme = Literal["naive", "mws", "mss", "mss_released", "uniform"]
@@ -129,14 +130,15 @@ def log_batch_weights(
     if scheme not in SCHEMES:
         raise ValueError(f"unknown scheme {scheme!r}: choose one of {', '.join(SCHEMES)}")
     fewest = 1 if scheme in ("naive", "mws") else 2
-    if batch < fewest:
+    if whole(batch, "batch") < fewest:
         raise ValueError(f"scheme {scheme!r} needs a batch of at least {fewest}, got {batch}")
-    if n_data < batch:
+    if whole(n_data, "n_data") < batch:
         raise ValueError(
             f"n_data={n_data} is smaller than the batch of {batch}: "
             "pass the size of the whole data set"
         )
-    n_rows = batch - first if n_rows is None else n_rows
+    first = whole(first, "first", 0, batch - 1)
+    n_rows = batch - first if n_rows is None else whole(n_rows, "n_rows", 0, batch - first)
     log_weights = torch.empty(n_rows, batch, dtype=dtype, device=device)
     SCHEMES[scheme](log_weights, n_data, first)
     return log_weights
@@ -250,6 +252,7 @@ class _InBlocks(torch.autograd.Function):
         return torch.cat(z_slopes), mean_slope, logvar_slope, None, None, None
 
 
+@of_arrays
 def log_aggregate_posterior(
     code: Code, *, n_data: int, scheme: Scheme, noise_covariance: Any = None
 ) -> LogQ:

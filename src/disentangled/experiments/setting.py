@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from disentangled import data
+from disentangled.arrays import whole
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run, known
 from disentangled.scoring import PICTURES, SCORES
@@ -72,6 +73,7 @@ def checked(setting: Setting) -> Setting:
     """
     for dataset in filter(None, (setting.run.dataset, setting.scored_on)):
         data.check(dataset, setting.run.size)
+    setting = setting._replace(seeds=tuple(whole(seed, "a seed", 0) for seed in setting.seeds))
     if len(set(setting.seeds)) < len(setting.seeds):
         raise ValueError(
             f"every seed is one model, got {setting.seeds} of {setting.run.title()}; give each "

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.metrics import inputs
 from disentangled.metrics.holding import Holding
 from disentangled.types import Score
@@ -45,9 +45,9 @@ def beta_vae_score(
 
     Source: Higgins et al. 2017, section 3; sizes of Locatello et al. 2019.
     """
-    n_train = gaussian.whole(n_train, "n_train", 1)
-    n_eval = gaussian.whole(n_eval, "n_eval", 1)
-    batch, code = gaussian.whole(batch, "batch", 1), inputs.codes(codes)
+    n_train = whole(n_train, "n_train", 1)
+    n_eval = whole(n_eval, "n_eval", 1)
+    batch, code = whole(batch, "batch", 1), inputs.codes(codes)
     known = inputs.factors(factors, len(code))
     n_factors = len(known.counts)
     if n_factors < 2:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from disentangled.arrays import whole
 from disentangled.metrics import importances, inputs
 from disentangled.metrics.held_out import rows
 from disentangled.metrics.importances import Learned
@@ -75,11 +76,13 @@ def dci_forest(
     """
     code = inputs.codes(codes)
     label = inputs.ordered(factors, len(code))
-    if depths is not None and (len(depths) != label.shape[1] or min(depths) < 1):
+    n_trees = whole(n_trees, "n_trees", 1)
+    if depths is not None and len(depths) != label.shape[1]:
         raise ValueError(
             f"depths must be one positive number for each of {label.shape[1]} factors, "
             f"got {list(depths)}"
         )
+    depths = None if depths is None else [whole(depth, "a depth of depths", 1) for depth in depths]
     drawn = _draw(code, label, features, n_train, n_eval, generator)
     seen, seeds = drawn.code[0], drawn.seeds
     columns = drawn.label[0].T
@@ -128,7 +131,7 @@ def dci_boosting(
     Source: Eastwood & Williams 2018; settings of Locatello et al. 2019.
     """
     code = inputs.codes(codes)
-    label = inputs.factors(factors, len(code)).labels
+    label, n_stages = inputs.factors(factors, len(code)).labels, whole(n_stages, "n_stages", 1)
     drawn = _draw(code, label, features, n_train, n_eval, generator)
     learned = [
         importances.boosting(drawn.code[0], column, n_stages=n_stages, seed=seed)
@@ -182,6 +185,7 @@ def _draw(
     n_eval: int,
     generator: torch.Generator | None,
 ) -> _Drawn:
+    n_train, n_eval = whole(n_train, "n_train", 1), whole(n_eval, "n_eval", 1)
     code, first = inputs.by_feature(code, features)
     generator = generator or torch.Generator().manual_seed(0)
     seen, judged = rows(len(code), n_train, n_eval, generator)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.metrics import inputs
 from disentangled.metrics.mig import binned_information, cells
 from disentangled.types import Score
@@ -50,7 +50,7 @@ def disintegration(
     no score; Eastwood & Williams 2018 have the entropy of the shares of importances, as
     completeness.
     """
-    code, n_bins = inputs.codes(codes), gaussian.whole(n_bins, "n_bins", 2)
+    code, n_bins = inputs.codes(codes), whole(n_bins, "n_bins", 2)
     labels, counts = inputs.factors(factors, len(code))
     generator = generator or torch.Generator().manual_seed(0)
     cell = cells(code, n_bins)

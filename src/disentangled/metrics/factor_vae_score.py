@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.metrics import inputs
 from disentangled.metrics.holding import Holding
 from disentangled.types import Score
@@ -50,9 +50,11 @@ def factor_vae_score(
 
     Source: Kim & Mnih 2018, section 4; sizes and threshold of Locatello et al. 2019.
     """
-    n_train = gaussian.whole(n_train, "n_train", 1)
-    n_eval = gaussian.whole(n_eval, "n_eval", 1)
-    batch, code = gaussian.whole(batch, "batch", 2), inputs.codes(codes)  # one has no variance
+    n_train = whole(n_train, "n_train", 1)
+    n_eval = whole(n_eval, "n_eval", 1)
+    batch, code = whole(batch, "batch", 2), inputs.codes(codes)  # one has no variance
+    if not 0 <= prune_threshold < np.inf:
+        raise ValueError(f"prune_threshold must be a standard deviation, got {prune_threshold}")
     known = inputs.factors(factors, len(code))
     n_factors, n_axes = len(known.counts), code.shape[1]
     if n_factors < 2:

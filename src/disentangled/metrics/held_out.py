@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.metrics import inputs
 from disentangled.metrics.inputs import Floats, Labels
 from disentangled.types import Score
@@ -36,8 +36,8 @@ def held_out_r2(
     """R² of a regression on `n_eval` images that it has not seen; see `neighbour_r2`."""
     code = inputs.codes(codes)
     label = inputs.ordered(factors, len(code))
-    n_train = gaussian.whole(n_train, "n_train", 1)
-    n_eval = gaussian.whole(n_eval, "n_eval", 2)
+    n_train = whole(n_train, "n_train", 1)
+    n_eval = whole(n_eval, "n_eval", 2)
     if len(code) < n_train + n_eval:
         raise ValueError(
             f"n_train + n_eval = {n_train + n_eval} images are needed, got {len(code)}; "

@@ -10,37 +10,32 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+from disentangled.arrays import EPS, array, numbers, whole
+from disentangled.estimators.dataset import LARGEST, LARGEST_LOGVAR
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-CONTINUOUS = 0.9
-"""A float factor with more distinct values than this share of its rows is continuous."""
+CONTINUOUS = 0.5
+"""A factor with more distinct values than this share of its rows is continuous."""
+
+NEAR, NEAR_ZERO = 1e-6, 1e-7
+"""Floats that are no further apart, relative to the larger one, may be one number, rounded in two
+ways; and next to 0, relative to the largest of all."""
 
 DEAD_VARIANCE = 1e-12
 """An axis, or a direction in a feature, of no larger variance is taken as constant."""
 
-LARGEST = 1e75
-"""Products of four numbers up to it are no infinity in float64."""
-
-
-def array(values: Any) -> NDArray[Any]:
-    """Tensors (of any device, dtype and graph), arrays and nested lists as an array."""
-    if not isinstance(values, torch.Tensor):
-        return np.asarray(values)
-    tensor = values.detach().cpu()
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
 
 def codes(values: Any, name: str = "codes") -> Floats:
-    """Finite float64 array (N, D), N >= 2, from anything `torch.as_tensor` accepts.
+    """Finite float64 array (N, D), N >= 2, from all that `arrays.array` takes.
 
-    Raises: ValueError on another shape, or naming the first axis that holds NaN or infinity, or
-    numbers beyond `LARGEST`, whose squares would become infinite.
+    Raises: ValueError on missing values, on another shape, or naming the first axis that holds NaN
+    or infinity, or numbers beyond `LARGEST`, whose squares would become infinite.
     """
-    code: Floats = np.asarray(array(values), np.float64)
+    code: Floats = np.asarray(numbers(values, name), np.float64)
     if code.ndim != 2 or code.shape[0] < 2 or code.shape[1] < 1:
         raise ValueError(f"{name} must be (N, D) with N >= 2 and D >= 1, got shape {code.shape}")
     finite = np.isfinite(code)
@@ -61,6 +56,21 @@ def codes(values: Any, name: str = "codes") -> Floats:
     return code
 
 
+def log_variances(values: Any) -> Floats:
+    """Log-variances (N, D) of codes, as `codes`, whose exponentials are no infinity and not 0.
+
+    Raises: ValueError as `codes`, and beyond `LARGEST_LOGVAR`.
+    """
+    logvar = codes(values, "logvar")
+    most = float(np.abs(logvar).max())
+    if most > LARGEST_LOGVAR:
+        raise ValueError(
+            f"logvar must lie between {-LARGEST_LOGVAR:g} and {LARGEST_LOGVAR:g}, got entries as "
+            f"large as {most:.3g}: pass logarithms of variances; if they are, the model diverged"
+        )
+    return logvar
+
+
 class Factors(NamedTuple):
     """Discrete factors: labels (N, K), each 0 .. V_k - 1, and how often each value occurs."""
 
@@ -74,25 +84,26 @@ class Factors(NamedTuple):
 
 
 def factors(values: Any, n: int, names: Sequence[str] | None = None) -> Factors:
-    """Factors (n, K): the distinct values of a column, integer or float, are its classes.
+    """Factors (n, K): the distinct values of a column, numbers or names, are its classes.
 
-    Raises: ValueError when the shape is not (n, K); when a column is not finite; when it is
-    constant (its entropy is 0, so no score is defined); when it is float and hardly repeats a
-    value (continuous: bin it first, or use a score that regresses).
+    Raises: ValueError when the shape is not (n, K); when values are missing or not finite; when a
+    column is constant (its entropy is 0, so no score is defined); when it has more than n / 2
+    values (continuous: bin it first, or use a score that regresses); when floats are so near each
+    other that they may be one value.
     """
     table = _table(values, n, names)
-    is_float = np.issubdtype(table.dtype, np.floating)
     labels = np.empty(table.shape, np.int64)
     counts = []
     for k, column in enumerate(table.T):
         _check_column(column, _called(k, names))
-        _, labels[:, k], count = np.unique(column, return_inverse=True, return_counts=True)
-        if is_float and len(count) > CONTINUOUS * n:
+        found, labels[:, k], count = np.unique(column, return_inverse=True, return_counts=True)
+        if len(count) > CONTINUOUS * n:
             raise ValueError(
                 f"{_called(k, names)} is continuous ({len(count)} values in {n} rows), and this "
                 f"score is defined for discrete factors alone: bin it first (np.digitize), or "
                 f"use linear_r2, neighbour_r2 or sap(kind='r2'), which take it as it is"
             )
+        _check_apart(found, _called(k, names))
         counts.append(count.astype(np.int64))
     return Factors(labels, counts)
 
@@ -102,11 +113,11 @@ def measured(values: Any, n: int, names: Sequence[str] | None = None) -> Floats:
 
     Raises: ValueError as `factors`, but for continuous columns.
     """
-    table = _table(values, n, names)
+    table = _table(numbers(values, "factors"), n, names)
     for k, column in enumerate(table.T):
         _check_column(column, _called(k, names))
-    numbers: Floats = np.asarray(table, np.float64)
-    return numbers
+    measures: Floats = np.asarray(table, np.float64)
+    return measures
 
 
 def ordered(values: Any, n: int, names: Sequence[str] | None = None) -> Floats:
@@ -117,9 +128,12 @@ def ordered(values: Any, n: int, names: Sequence[str] | None = None) -> Floats:
 
     Raises: ValueError as `measured`.
     """
-    if np.issubdtype(array(values).dtype, np.floating):
+    if np.issubdtype(numbers(values, "factors").dtype, np.floating):
         return measured(values, n, names)
-    return factors(values, n, names).labels.astype(np.float64)
+    measured(values, n, names)  # refuses what is none
+    columns = numbers(values, "factors").T
+    ranks = [np.unique(column, return_inverse=True)[1] for column in columns]
+    return np.column_stack(ranks).astype(np.float64)
 
 
 def by_feature(code: Floats, features: Sequence[Sequence[int]] | None) -> tuple[Floats, Labels]:
@@ -132,10 +146,10 @@ def by_feature(code: Floats, features: Sequence[Sequence[int]] | None) -> tuple[
     """
     if features is None:
         return code, np.arange(code.shape[1])
-    axes = [int(axis) for feature in features for axis in feature]
+    axes = [whole(axis, "an axis of features", 0, code.shape[1] - 1)
+            for feature in features for axis in feature]  # fmt: skip
     sizes = [len(feature) for feature in features]
-    outside = any(not 0 <= axis < code.shape[1] for axis in axes)
-    if not axes or 0 in sizes or outside or len(set(axes)) < len(axes):
+    if not axes or 0 in sizes or len(set(axes)) < len(axes):
         raise ValueError(
             f"features must list for each feature its axes, numbers from 0 to "
             f"{code.shape[1] - 1}, each in one feature at most, got {features!r}"
@@ -144,7 +158,7 @@ def by_feature(code: Floats, features: Sequence[Sequence[int]] | None) -> tuple[
 
 
 def _table(values: Any, n: int, names: Sequence[str] | None) -> NDArray[Any]:
-    table = array(values)
+    table = array(values, "factors")
     if table.ndim != 2 or table.shape[1] < 1:
         raise ValueError(f"factors must be (N, K) with K >= 1, got shape {table.shape}")
     if len(table) != n:
@@ -173,4 +187,21 @@ def _check_column(column: NDArray[Any], called: str) -> None:
         raise ValueError(
             f"{called} is constant: its entropy is 0 and no score is defined; "
             f"leave this column out"
+        )
+
+
+def _check_apart(found: NDArray[Any], called: str) -> None:
+    """Distinct floats (V,), which rise, must be more than rounding apart; whole numbers are."""
+    if not np.issubdtype(found.dtype, np.floating) or (found == np.rint(found)).all():
+        return
+    found = found.astype(np.float64)
+    low, high = found[:-1], found[1:]
+    size, largest = np.maximum(np.abs(low), np.abs(high)), np.abs(found).max()
+    limit = np.where(low * high > 0, NEAR * size, NEAR_ZERO * largest)
+    near = np.flatnonzero(high - low <= np.maximum(limit, 8 * EPS * largest))
+    if len(near):
+        raise ValueError(
+            f"{called} has the values {float(low[near[0]])!r} and {float(high[near[0]])!r}, which "
+            "may be one that was rounded in two ways: round them first (np.round(factors, 6)), or "
+            "number them (np.unique(..., return_inverse=True)[1])"
         )

@@ -14,6 +14,7 @@ from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 
 from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.metrics import inputs
 
 RANK = 1e-10
@@ -27,7 +28,7 @@ def unit_noise(logvar: Any) -> inputs.Floats:
 
     Args: logvar (N, D), log-variances of the posteriors.
     """
-    sd = np.exp(0.5 * inputs.codes(logvar, "logvar"))
+    sd = np.exp(0.5 * inputs.log_variances(logvar))
     scale: inputs.Floats = np.diag(1 / sd.mean(0))
     return scale
 
@@ -42,7 +43,7 @@ def independent_noise(logvar: Any, noise_covariance: Any) -> inputs.Floats:
     Raises: ValueError when R is no covariance of D axes.
     """
     scale = unit_noise(logvar)
-    noise = gaussian.noise_matrix(noise_covariance, len(scale)).numpy()
+    noise = gaussian.prepared(noise_covariance, n_axes=len(scale)).covariance.numpy()
     values, vectors = np.linalg.eigh(noise)
     root: inputs.Floats = scale @ (vectors / np.sqrt(values)) @ vectors.T
     return root
@@ -70,7 +71,7 @@ def independent_components(codes: Any, *, seed: int) -> inputs.Floats:
     Args: codes (N, D); seed of the start.
     """
     white = whitening(codes)
-    ica = FastICA(whiten=False, random_state=seed, max_iter=ICA_ITERATIONS)
+    ica = FastICA(whiten=False, random_state=whole(seed, "seed", 0), max_iter=ICA_ITERATIONS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         code = inputs.codes(codes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.metrics import inputs
 from disentangled.types import Score
 
@@ -37,7 +37,7 @@ def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
 
     Source: Chen et al. 2018, eq. 6; binning of Locatello et al. 2019.
     """
-    code, n_bins = inputs.codes(codes), gaussian.whole(n_bins, "n_bins", 2)
+    code, n_bins = inputs.codes(codes), whole(n_bins, "n_bins", 2)
     labels, counts = known = inputs.factors(factors, len(code))
     information = binned_information(cells(code, n_bins), labels, counts, n_bins=n_bins)
     entropy = known.entropies()

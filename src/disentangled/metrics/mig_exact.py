@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from disentangled.arrays import array, whole
 from disentangled.estimators.mixture import Mixture
 from disentangled.metrics import inputs
 from disentangled.metrics.mig import gaps
@@ -51,12 +52,12 @@ def mig_exact(
     Source: Chen et al. 2018, eqs. 5 and 6.
     """
     means = inputs.codes(mean, "mean")
-    log_variances = inputs.codes(logvar, "logvar")
+    log_variances = inputs.log_variances(logvar)
     if means.shape != log_variances.shape:
         raise ValueError(
             f"mean and logvar must have one shape, got {means.shape} and {log_variances.shape}"
         )
-    columns, names = _columns(inputs.array(factors), factor_names, subset)
+    columns, names = _columns(array(factors, "factors"), factor_names, subset)
     labels, counts = known = inputs.factors(columns, len(means), names)
 
     scales = np.exp(0.5 * log_variances)
@@ -88,10 +89,13 @@ def _columns(
     """The columns of `factors` that subset names, with their names."""
     if subset is None:
         return factors, names
+    if isinstance(subset, str):
+        raise ValueError(f"subset must list names or columns, got {subset!r}: pass ({subset!r},)")
     if not len(subset):
         raise ValueError("subset names no factor: name at least one, or pass None for all")
-    width = factors.shape[1] if factors.ndim == 2 else 0
-    index = []
+    if factors.ndim != 2 or (names is not None and len(names) != factors.shape[1]):
+        return factors, names  # an error of its own
+    width, index = factors.shape[1], []
     for wanted in subset:
         if isinstance(wanted, str):
             if names is None or wanted not in names:
@@ -100,8 +104,8 @@ def _columns(
                     f"{None if names is None else list(names)}"
                 )
             index.append(list(names).index(wanted))
-        elif 0 <= wanted < width:
-            index.append(int(wanted))
         else:
-            raise ValueError(f"subset asks for column {wanted} of {width} columns of factors")
+            index.append(whole(wanted, "a column of subset", 0, width - 1))
+    if len(set(index)) < len(index):
+        raise ValueError(f"subset must name each factor once, got {list(subset)}")
     return factors[:, index], None if names is None else [names[i] for i in index]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from disentangled import gaussian
+from disentangled.arrays import whole
 from disentangled.metrics import inputs
 from disentangled.metrics.held_out import rows
 from disentangled.metrics.inputs import DEAD_VARIANCE, Floats, Labels
@@ -78,8 +78,8 @@ def sap(
     if kind == "r2":
         scores = _explained(blocks, inputs.measured(factors, len(code)))
     else:
-        n_train = gaussian.whole(n_train, "n_train", 1)
-        n_eval = gaussian.whole(n_eval, "n_eval", 1)
+        n_train = whole(n_train, "n_train", 1)
+        n_eval = whole(n_eval, "n_eval", 1)
         labels = inputs.factors(factors, len(code)).labels
         generator = generator or torch.Generator().manual_seed(0)
         train, evaluation = rows(len(code), n_train, n_eval, generator)

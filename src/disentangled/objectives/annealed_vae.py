@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from disentangled.arrays import of_arrays
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import mean_kl
 from disentangled.types import Code, Loss
 
 
+@of_arrays
 def annealed_vae(
     x: Tensor,
     logits: Tensor,
@@ -39,6 +42,6 @@ def annealed_vae(
     """
     distortion = bernoulli_distortion(x, logits, pixel_area=pixel_area).mean()
     kl = mean_kl(code, noise_covariance)
-    allowed = capacity * (step / capacity_steps).clamp(max=1.0)
+    allowed = capacity * (torch.as_tensor(step) / capacity_steps).clamp(max=1.0)
     total = distortion + gamma * (kl - allowed).abs()
     return Loss(total, {"distortion": distortion, "kl": kl, "capacity": allowed})

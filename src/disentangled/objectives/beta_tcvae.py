@@ -7,12 +7,14 @@ from typing import Any
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays
 from disentangled.estimators import Scheme, log_aggregate_posterior
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import mean_kl
 from disentangled.types import Code, Loss
 
 
+@of_arrays
 def beta_tcvae(
     x: Tensor,
     logits: Tensor,
@@ -55,6 +57,7 @@ def beta_tcvae(
     return Loss(total, terms)
 
 
+@of_arrays
 def beta_tcvae_dlib(
     x: Tensor,
     logits: Tensor,

@@ -7,12 +7,14 @@ from typing import Any
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays
 from disentangled.estimators import Scheme
 from disentangled.objectives.beta_tcvae import beta_tcvae
 from disentangled.objectives.games import Draw, Heard, Nets, Player, Recipe, encode
 from disentangled.types import Code, Loss
 
 
+@of_arrays
 def beta_tcvae_flow(
     x: Tensor,
     logits: Tensor,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import mean_kl
 from disentangled.types import Code, Loss
@@ -45,6 +46,7 @@ def distances(covariance: Tensor) -> tuple[Tensor, Tensor]:
     return shared.square().sum(), (variance - 1).square().sum()
 
 
+@of_arrays
 def dip_penalty(
     mean: Tensor,
     logvar: Tensor,
@@ -81,6 +83,7 @@ def dip_penalty(
     return lambda_od * off_diagonal + lambda_d * diagonal
 
 
+@of_arrays
 def dip_vae_i(
     x: Tensor,
     logits: Tensor,
@@ -108,6 +111,7 @@ def dip_vae_i(
     )  # fmt: skip
 
 
+@of_arrays
 def dip_vae_ii(
     x: Tensor,
     logits: Tensor,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from disentangled.arrays import of_arrays
 
+
+@of_arrays
 def bernoulli_distortion(x: Tensor, logits: Tensor, *, pixel_area: int = 1) -> Tensor:
     r"""-log p(x|z) of a Bernoulli decoder, summed over pixels.
 

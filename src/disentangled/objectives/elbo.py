@@ -7,10 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.types import Code, Loss
 
 
+@of_arrays
 def mean_kl(code: Code, noise_covariance: Any = None) -> Tensor:
     r"""Mean over a batch of KL(q(z|x) ‖ N(0, I)) in closed form, a scalar in nats.
 
@@ -27,6 +29,7 @@ def mean_kl(code: Code, noise_covariance: Any = None) -> Tensor:
     return diagonal + noise.total_corr
 
 
+@of_arrays
 def vae(
     x: Tensor,
     logits: Tensor,
@@ -53,6 +56,7 @@ def vae(
     )
 
 
+@of_arrays
 def beta_vae(
     x: Tensor,
     logits: Tensor,
@@ -76,6 +80,7 @@ def beta_vae(
     return Loss(total, {"distortion": distortion, "kl": kl})
 
 
+@of_arrays
 def sampled_vae(
     x: Tensor, logits: Tensor, code: Code, *, n_data: int, pixel_area: int = 1
 ) -> Loss:

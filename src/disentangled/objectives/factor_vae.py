@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from disentangled.arrays import of_arrays
 from disentangled.estimators import density_ratio_total_corr
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.elbo import mean_kl
@@ -21,6 +22,7 @@ CLIP = 1e-6
 """disentanglement_lib clips the critic's probabilities to [CLIP, 1 - CLIP] in its loss."""
 
 
+@of_arrays
 def factor_vae(
     x: Tensor,
     logits: Tensor,
@@ -47,6 +49,7 @@ def factor_vae(
     return Loss(total, {"distortion": distortion, "kl": kl, "total_corr": total_corr})
 
 
+@of_arrays
 def factor_vae_leaking(
     x: Tensor,
     logits: Tensor,
@@ -83,6 +86,7 @@ def factor_vae_leaking(
     return Loss(loss.total + leak, {**loss.terms, "leak": leak})
 
 
+@of_arrays
 def critic(joint_logits: Tensor, permuted_logits: Tensor) -> Loss:
     r"""The critic's cross-entropy (Kim & Mnih 2018, Algorithm 2).
 
@@ -97,6 +101,7 @@ def critic(joint_logits: Tensor, permuted_logits: Tensor) -> Loss:
     return Loss(total, {"critic": total})
 
 
+@of_arrays
 def critic_dlib(joint_logits: Tensor, permuted_logits: Tensor) -> Loss:
     """`critic` with probabilities clipped at `CLIP`, hence no gradient beyond (dlib)."""
     real = -joint_logits.softmax(-1)[:, 0].clamp(CLIP, 1 - CLIP).log().mean()

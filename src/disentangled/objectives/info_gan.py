@@ -20,12 +20,14 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays
 from disentangled.nets.info_gan import N_NOISE
 from disentangled.objectives.games import Draw, Heard, Nets, Player, Recipe
 from disentangled.objectives.inputs import IMAGES, STEP, Input, Source, as_drawn
 from disentangled.types import Loss
 
 
+@of_arrays
 def info_bound(code: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     r"""A lower bound of what an image tells of the code it was made of, in nats.
 
@@ -43,6 +45,7 @@ def info_bound(code: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     return code.shape[-1] * math.log(2) + gaussian.log_prob(code, mean, logvar).sum(-1).mean()
 
 
+@of_arrays
 def info_gan_discriminator(
     real_logits: Tensor, made_logits: Tensor, code: Tensor, read: Tensor, *, information: float
 ) -> Loss:
@@ -66,6 +69,7 @@ def info_gan_discriminator(
     return Loss(total, {"real": real, "made": made, "info_bound_before": bound})
 
 
+@of_arrays
 def info_gan(made_logits: Tensor, code: Tensor, read: Tensor, *, information: float) -> Loss:
     r"""What the generator of InfoGAN minimises: images pass for data, and their codes are read.
 
@@ -83,6 +87,7 @@ def info_gan(made_logits: Tensor, code: Tensor, read: Tensor, *, information: fl
     return Loss(total, {"fooling": fooling, "info_bound": bound})
 
 
+@of_arrays
 def held_axis(logits: Tensor, held: Tensor) -> Tensor:
     r"""The cross-entropy of guessing which axis two images share, in nats.
 
@@ -92,15 +97,17 @@ def held_axis(logits: Tensor, held: Tensor) -> Tensor:
 
     Source: Lin et al. 2020, contrastive regulariser.
     """
-    return -functional.log_softmax(logits, -1).gather(-1, held[:, None]).mean()
+    return -functional.log_softmax(logits, -1).gather(-1, held[:, None].long()).mean()
 
 
+@of_arrays
 def holding(one: Tensor, other: Tensor, held: Tensor) -> Tensor:
     """The other codes with one axis of each as in `one`: codes (B, D), held (B,) integers."""
     axes = torch.arange(one.shape[-1], device=one.device)
     return torch.where(axes == held[:, None], one, other)
 
 
+@of_arrays
 def info_gan_cr(
     made_logits: Tensor,
     code: Tensor,
@@ -123,11 +130,12 @@ def info_gan_cr(
     """
     base = info_gan(made_logits, code, read, information=information)
     guess = held_axis(pair_logits, held)
-    weight = torch.where(step >= contrast_from, contrast, 0.0)
+    weight = torch.where(torch.as_tensor(step) >= contrast_from, contrast, 0.0)
     total = base.total + weight * guess
     return Loss(total, base.terms | {"held_axis": guess})
 
 
+@of_arrays
 def info_gan_encoder(code: Tensor, mean: Tensor, logvar: Tensor) -> Loss:
     r"""What the encoder of the second phase minimises, on made images.
 

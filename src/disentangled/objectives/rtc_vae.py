@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import of_arrays
 from disentangled.objectives.factor_vae import CRITIC, FACTOR_VAE, autoencoder, factor_vae
 from disentangled.objectives.inputs import FACTORS
 from disentangled.types import Code, Loss
 
 
+@of_arrays
 def rtc_penalty(logvar: Tensor) -> Tensor:
     r"""Trace of the mean covariance of the encoder's noise, a scalar, in units of z².
 
@@ -25,6 +27,7 @@ def rtc_penalty(logvar: Tensor) -> Tensor:
     return logvar.exp().sum(-1).mean()
 
 
+@of_arrays
 def rtc_vae(
     x: Tensor,
     logits: Tensor,
@@ -56,6 +59,7 @@ def rtc_vae(
     return Loss(total, base.terms | {"noise_variance": noise_variance})
 
 
+@of_arrays
 def axes_of_factors(mean: Tensor, logvar: Tensor, factors: Tensor) -> Tensor:
     r"""Effective number of axes that carry a factor, in the mean over factors: a scalar, 1 to D.
 
@@ -79,6 +83,7 @@ def axes_of_factors(mean: Tensor, logvar: Tensor, factors: Tensor) -> Tensor:
     number is the inverse of Simpson's index of the shares of r, the perplexity of order 2.
     """
     n = len(mean)
+    factors = factors if factors.is_floating_point() else factors.to(mean.dtype)
     centred, moved = mean - mean.mean(0), factors - factors.mean(0)
     variance = centred.square().mean(0) + logvar.exp().mean(0)  # (D,)
     spread = moved.square().mean(0)  # (K,)
@@ -88,6 +93,7 @@ def axes_of_factors(mean: Tensor, logvar: Tensor, factors: Tensor) -> Tensor:
     return ((link.sum(1).square() + n**-2) / (link.square().sum(1) + n**-2)).mean()
 
 
+@of_arrays
 def rtc_vae_supervised(
     x: Tensor,
     logits: Tensor,

@@ -51,7 +51,8 @@ class Encoded(NamedTuple):
 def encoded(model: Fitted, data: FactorData) -> Encoded:
     """Encode the whole data set with a stack of one model."""
     mean, logvar = (part[0].cpu() for part in model.encode(data))
-    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(SCORE_SEED))
+    generator = torch.Generator().manual_seed(SCORE_SEED)
+    noise = torch.randn(mean.shape, generator=generator, dtype=torch.float32)
     if (covariance := model.run.noise_covariance()) is not None:
         noise = noise @ torch.linalg.cholesky(covariance).float().T
     return Encoded(mean, logvar, gaussian.reparametrise(mean, logvar, noise))

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from disentangled.data.files import bad_file, claim, roots
+from disentangled.data.files import bad_file, claim, roots, unread
 
 FOLDER = "rendered"
 
@@ -46,7 +46,7 @@ def kept(
     file = Path(FOLDER) / f"{name}_{shape[-1]}px_v{version}.safetensors"
     paths = [place / file for place in roots(root)]
     for path in paths:
-        with suppress(ValueError):
+        with suppress(ValueError, OSError):
             images = _read(path, shape)
             if images is not None:
                 return images
@@ -63,7 +63,7 @@ def kept(
             return render()
         try:
             images = _read(place, shape)  # another process may have been first
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             warnings.warn(f"{error}", stacklevel=4)
             images = None
         if images is None:
@@ -77,6 +77,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
 
     Raises:
         ValueError: a damaged file.
+        OSError: one that the system does not let read.
     """
     if not path.is_file():
         return None
@@ -87,7 +88,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
             digest = (file.metadata() or {}).get("sha256")
             images: Tensor = file.get_tensor("images")
     except (safetensors.SafetensorError, OSError) as error:
-        raise bad_file(path, expected, f"a damaged file ({error})", mend) from error
+        raise unread(path, expected, error, mend) from error
     if images.shape != shape or images.dtype != torch.uint8:
         raise bad_file(path, expected, f"{images.dtype} of shape {tuple(images.shape)}", mend)
     if _digest(images) != digest:

@@ -1,0 +1,212 @@
+"""What an argument may be that is an array, a count or an index: one form for all, or an error.
+
+Arrays are tensors (of any device, dtype, layout and graph), numpy arrays, frames and series of
+pandas, and nested lists of these and of numbers. What has no value (masked, NA, None) is refused
+here: as a number it would be whatever happens to lie in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.masked import MaskedTensor
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+ARRAYS = (Tensor, np.ndarray, pd.DataFrame, pd.Series)
+
+NUMBERS = "biuf"
+"""Kinds of numpy's dtypes that are real numbers: bool, integers, floats."""
+
+NAMES = "SU"
+"""Kinds of text."""
+
+EPS = torch.finfo(torch.float64).eps
+
+NATIVE = (torch.float16, torch.float32, torch.float64)
+"""Floats of torch that numpy knows."""
+
+
+def array(values: Any, name: str) -> NDArray[Any]:
+    """`values` as an array of real numbers, or of text, on the CPU and without a graph.
+
+    Raises: ValueError that names the argument when values are missing, are neither numbers nor
+    text, or differ in length.
+    """
+    try:
+        found = _array(values, name)
+    except _Refused:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        came = f"{_kind(values)}: {str(error).partition(chr(10))[0]}"
+        raise ValueError(f"{name} must be an array of numbers, got {came}") from None
+    if found.dtype.kind == "c":
+        raise ValueError(f"{name} must be real, got complex numbers: pass their real parts")
+    if found.dtype.kind not in NUMBERS + NAMES:
+        raise ValueError(f"{name} must be an array of numbers, got {_kind(values)}")
+    return found
+
+
+def numbers(values: Any, name: str) -> NDArray[Any]:
+    """`values` as an array of real numbers.
+
+    Raises: ValueError as `array`, and when the values are text.
+    """
+    found = array(values, name)
+    if found.dtype.kind in NAMES:
+        raise ValueError(
+            f"{name} must be an array of numbers, got text ({found.dtype}): "
+            "number its values, np.unique(..., return_inverse=True)[1], or convert them first"
+        )
+    return found
+
+
+def floats(values: Any, name: str) -> Tensor:
+    """`values` as a detached float64 tensor on the CPU.
+
+    Raises: ValueError as `numbers`.
+    """
+    # in one piece and writable, which is all that torch takes without a word
+    found = np.require(numbers(values, name), np.float64, ["C", "W"])
+    return torch.from_numpy(found)
+
+
+def tensor(values: Any, name: str) -> Tensor:
+    """`values` as a tensor: one as it is, on its device; others as bool, uint8, int64 or floats.
+
+    Raises: ValueError as `numbers`.
+    """
+    if isinstance(values, Tensor) and not isinstance(values, MaskedTensor):
+        return values
+    found = numbers(values, name)
+    if found.dtype.kind in "iu" and found.dtype != np.uint8:
+        found = found.astype(np.int64)
+    return torch.from_numpy(np.require(found, found.dtype.newbyteorder("="), ["C", "W"]))
+
+
+def of_arrays(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """A function of tensors that takes other arrays too, and named tuples of them.
+
+    Tensors go through as they are, so that slopes and `torch.func` see nothing of it. Other
+    arrays, of whole numbers too, come in as float64. What is no array stays.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        names = list(function.__code__.co_varnames)
+        positional = (_tensor(a, n) for a, n in zip(args, names, strict=False))
+        return function(*positional, **{n: _tensor(a, n) for n, a in kwargs.items()})
+
+    return wrapped
+
+
+def whole(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
+    """`value` as an int, from `least` to `most` where these are given.
+
+    Raises: ValueError that names the argument when it is no whole number (True and False are
+    none), or lies outside.
+    """
+    is_bool = isinstance(value, bool) or getattr(value, "dtype", None) == torch.bool
+    limits = f" from {least} to {most}" if most is not None else f" of at least {least}"
+    expected = f"{name} must be a whole number{'' if least is None else limits}, got {value!r}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(expected) from None
+    too_small, too_large = least is not None and number < least, most is not None and number > most
+    if is_bool or too_small or too_large:
+        raise ValueError(expected)
+    return number
+
+
+@contextlib.contextmanager
+def single_precision() -> Iterator[None]:
+    """For a time, float32 is what torch makes of numbers without a dtype, as when it starts."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def rounding(values: Any) -> float:
+    """The distance from 1 to the next number of the dtype of `values`; of float64 without one."""
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, torch.dtype):
+        return torch.finfo(dtype).eps if dtype.is_floating_point else EPS
+    is_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
+    return max(float(np.finfo(dtype).eps), EPS) if is_float else EPS
+
+
+class _Refused(ValueError):
+    """An error that says it all already."""
+
+
+def _array(values: Any, name: str) -> NDArray[Any]:
+    if isinstance(values, Tensor):
+        return _of_tensor(values, name)
+    if isinstance(values, np.ma.MaskedArray):
+        _refuse_missing(np.ma.getmaskarray(values), name, "masked")
+        return _array(values.data, name)
+    found = np.asarray(_nested(values, name) if isinstance(values, list | tuple) else values)
+    return _of_objects(found, name) if found.dtype.kind in "OT" else found
+
+
+def _nested(values: Any, name: str) -> Any:
+    """Lists of lists of numbers and of plain arrays."""
+    if isinstance(values, list | tuple):
+        return [_nested(value, name) for value in values]
+    return _array(values, name) if isinstance(values, ARRAYS) else values
+
+
+def _of_tensor(tensor: Tensor, name: str) -> NDArray[Any]:
+    if isinstance(tensor, MaskedTensor):
+        _refuse_missing(~tensor.get_mask().numpy(), name, "masked")
+        return _of_tensor(tensor.get_data(), name)
+    if tensor.device.type == "meta":
+        raise _Refused(f"{name} must be an array of numbers, got a tensor on 'meta', without any")
+    plain = tensor.detach().to_dense().cpu().resolve_neg().resolve_conj()
+    foreign = plain.is_floating_point() and plain.dtype not in NATIVE
+    return (plain.float() if foreign else plain).numpy()
+
+
+def _of_objects(found: NDArray[Any], name: str) -> NDArray[Any]:
+    """Objects, as frames of several types and nullable ones have them, as what they are."""
+    if found.ndim:
+        _refuse_missing(np.asarray(pd.isna(found)), name, "missing (None, NaN or NA)")
+    plain = np.asarray(found.tolist())
+    return plain if plain.shape == found.shape else found
+
+
+def _refuse_missing(mask: NDArray[np.bool_], name: str, how: str) -> None:
+    if mask.any():
+        raise _Refused(
+            f"{name} has {int(mask.sum())} values of {mask.size} that are {how}: leave out their "
+            "rows, or fill them in, before"
+        )
+
+
+def _tensor(value: Any, name: str) -> Any:
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        if all(isinstance(part, Tensor | float) for part in value):
+            return value
+        parts = value._asdict().items()
+        return type(value)(**{field: _tensor(part, f"{name}.{field}") for field, part in parts})
+    given = isinstance(value, (list, tuple, *ARRAYS)) and not isinstance(value, Tensor)
+    return floats(value, name) if given else value
+
+
+def _kind(values: Any) -> str:
+    dtype = getattr(values, "dtype", None)
+    return type(values).__name__ + ("" if dtype is None else f" of {dtype}")
