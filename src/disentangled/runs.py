@@ -33,7 +33,12 @@ PRECISIONS = {
 NO_WEIGHTS: Mapping[str, float | str] = MappingProxyType({})
 NO_NETS: Mapping[str, str] = MappingProxyType({})
 
-LATE: Mapping[str, Any] = {"nets": {}, "noise_correlation": 0.0, "steps_after": 0, "axes_per_feature": 1}
+LATE: Mapping[str, Any] = {
+    "nets": {},
+    "noise_correlation": 0.0,
+    "steps_after": 0,
+    "axes_per_feature": 1,
+}
 """Settings that runs have since ids exist, with their defaults, at which ids leave them out."""
 
 

@@ -122,9 +122,7 @@ def _first(
     back_logits = nets["decoder"](back).float()
     judged, judged_other = nets["discriminator"](torch.cat([x_hat, x_other])).float().chunk(2)
     log_weights = nets["weighting"](x_other).float()
-    loss = intervention_first(
-        x, logits, back_logits, judged, judged_other, log_weights, **weights
-    )
+    loss = intervention_first(x, logits, back_logits, judged, judged_other, log_weights, **weights)
     said = {
         "reconstructed": x_hat,
         "intervened": x_other,
@@ -149,6 +147,11 @@ def _difficulty(
     The first two codes give the values that the feature is changed from and to. Of the next ones
     a share learns the translation, and as many others judge it, `TRANSLATED` of the batch each.
     """
+    if len(code) < 4:
+        raise ValueError(
+            f"the translation needs a batch of 4 or more, got {len(code)}: two images give the "
+            "values, and others are translated"
+        )
     n = max(1, int(TRANSLATED * len(code)))
     pairs = translation_pairs(
         lambda z: nets["decoder"](z).float().sigmoid(),
@@ -209,9 +212,7 @@ def _autoencoder(
     return intervention(first, difficulty, lambda_diff=lambda_diff), said
 
 
-def _discriminator(
-    nets: Nets, draw: Draw, heard: Heard, **settings: Any
-) -> tuple[Loss, Heard]:
+def _discriminator(nets: Nets, draw: Draw, heard: Heard, **settings: Any) -> tuple[Loss, Heard]:
     images = torch.cat([heard["reconstructed"], heard["intervened"]])
     judged, judged_intervened = nets["discriminator"](images).float().chunk(2)
     return Loss(-adversarial(judged, judged_intervened, heard["log_weights"]), {}), {}
