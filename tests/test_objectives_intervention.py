@@ -1,4 +1,4 @@
-"""The intervention model: losses with closed forms, its gradients, and training as a plain loop."""
+"""The intervention model: losses of known value, its gradients, training as a plain loop."""
 
 import itertools
 import math
@@ -216,7 +216,8 @@ class Plain:
 
     def __init__(self, run, seed):
         self.run, self.nets = run, stacks.build(run, seed, SHAPE)
-        moved = {"autoencoder": [r for r in self.nets if r in ("encoder", "decoder", "translator")],
+        ours = ("encoder", "decoder", "translator")
+        moved = {"autoencoder": [role for role in self.nets if role in ours],
                  "discriminator": ["discriminator"], "weighting": ["weighting"]}  # fmt: skip
         self.adam = {
             name: torch.optim.Adam(

@@ -29,7 +29,6 @@ from disentangled.objectives.translation import (
 )
 from disentangled.types import Loss
 
-
 TRANSLATED = 0.25
 """Share of a batch that learns a translation, and that of other images that judge it. Paper B says
 "two sampled mini-batches"; whole ones would cost as much as all other losses together."""
@@ -168,8 +167,8 @@ def _difficulty(
 def _check(settings: dict[str, Any]) -> None:
     if "noise_covariance" in settings:
         raise ValueError(
-            "the intervention model adds no noise to a code, so that none can be correlated; leave "
-            "out noise_correlation"
+            "the intervention model adds no noise to a code, so that none can be correlated; "
+            "leave out noise_correlation"
         )
 
 
