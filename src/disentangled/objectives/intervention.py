@@ -29,6 +29,10 @@ from disentangled.objectives.translation import (
 )
 from disentangled.types import Loss
 
+NO_VARIANCE = -1e4
+"""The log-variance of a code without noise: finite, also in half precision, and its exponential is
+0 in every precision."""
+
 TRANSLATED = 0.25
 """Share of a batch that learns a translation, and that of other images that judge it. Paper B says
 "two sampled mini-batches"; whole ones would cost as much as all other losses together."""
@@ -231,9 +235,9 @@ def _feature(source: Source, generator: Generator) -> Tensor:
 
 
 def _encode(nets: Nets, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The code itself, of variance 0."""
+    """The code itself, with a variance of 0."""
     code = nets["encoder"](x)
-    return code, torch.full_like(code, -torch.inf)
+    return code, torch.full_like(code, NO_VARIANCE)
 
 
 _DISCRIMINATOR = Player("discriminator", ("discriminator",), _discriminator)

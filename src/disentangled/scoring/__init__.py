@@ -30,6 +30,7 @@ from disentangled.scoring.irs import irs
 from disentangled.scoring.losses import losses
 from disentangled.scoring.mapped import mapped
 from disentangled.scoring.mig import mig, mig_active, mig_exact
+from disentangled.scoring.neighbours import neighbours
 from disentangled.scoring.pictures import (
     RECONSTRUCTED,
     TRAVERSAL,
@@ -86,6 +87,7 @@ SCORES: dict[str, ModelScore] = {
 PICTURES: dict[str, ModelPictures] = {
     "reconstructions": ModelPictures(reconstructions),
     "traversals": ModelPictures(traversals),
+    "neighbours": ModelPictures(neighbours),
 }
 
 
