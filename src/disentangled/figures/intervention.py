@@ -6,7 +6,8 @@ of `experiments.intervention`: `TABLES`, `LAWS` and `METHODS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 from pandas.io.formats.style import Styler
 from torch import Tensor
 
-from disentangled import baselines, claims, metrics, nets, tables
+from disentangled import baselines, claims, metrics, nets, store, tables
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
 from disentangled.experiments import intervention as experiment
-from disentangled.figures.style import PAGE_WIDTH, SMALLEST, finish
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, SMALLEST, finish
 from disentangled.models import Kept
 from disentangled.records import Record
 from disentangled.scoring import TRAVERSAL
@@ -36,6 +37,27 @@ SCORES = {
 """The scores of each of the paper's tables, and their columns in `runs`."""
 
 SPOKEN = {"dsprites": "dSprites", "shapes3d": "3D Shapes", "cmnist": "coloured MNIST"}
+
+SHORT = {
+    "intervention": "inter-\nvention",
+    "FactorVAE, γ = 40": "Factor\nγ = 40",
+    "β-TCVAE": "β-TC",
+    "FactorVAE, γ = 10": "Factor\nγ = 10",
+    "InfoGAN-CR": "InfoGAN\n-CR",
+}
+"""Methods as ticks name them."""
+
+LOOKS: tuple[dict[str, Any], ...] = (
+    {"marker": "o", "ls": "", "ms": 4, "color": COLOURS["blue"], "label": "independent"},
+    {"marker": "^", "ls": "", "ms": 4, "color": COLOURS["vermilion"], "label": "correlated"},
+)
+"""Points of independent and of correlated factors."""
+
+NAMED = {"intervention": "intervention model", "factor_vae": "FactorVAE, γ = 40"}
+"""Models of the flowers by objective."""
+
+SIDES = (-0.15, 0.15)
+"""Where they stand beside the middle of a method."""
 
 QUANTILES = (0.1, 0.9)
 """Between which the paper's Figure 4 moves an axis."""
@@ -115,6 +137,62 @@ def table(runs: pd.DataFrame, profile: str, on: str) -> Styler:
     )
 
 
+def falls(runs: pd.DataFrame, *, profile: str) -> Figure:
+    """DCI of each method with independent and with correlated factors, a panel a data set.
+
+    Points are runs, and a line joins the means. A panel without runs says so.
+    """
+    places = ("dsprites", "shapes3d")
+    figure, row = plt.subplots(1, len(places), figsize=(PAGE_WIDTH, 2.9), sharey=True)
+    for axes, on in zip(row, places, strict=True):
+        methods = experiment.methods(on)
+        drawn = False
+        for place, method in enumerate(methods):
+            by_law = [
+                of_cell(runs, profile, on, law, method, "dci_forest")
+                for law in experiment.LAWS[::-1]
+            ]
+            for side, (values, look) in enumerate(zip(by_law, LOOKS, strict=True)):
+                at = place + SIDES[side]
+                axes.plot(np.full(len(values), at), values, **look)
+                drawn = drawn or len(values) > 0
+            if all(len(values) for values in by_law):
+                ends = [place + side for side in SIDES], [values.mean() for values in by_law]
+                axes.plot(*ends, color=COLOURS["black"], lw=1.5)
+        if not drawn:
+            axes.text(0.5, 0.5, "no runs yet", transform=axes.transAxes, ha="center")
+        axes.set_xticks(range(len(methods)), [SHORT[m] for m in methods], fontsize=SMALLEST)
+        axes.set_title(SPOKEN[on])
+    row[0].set_ylabel("DCI")
+    handles, labels = row[0].get_legend_handles_labels()
+    row[1].legend(handles[: len(LOOKS)], labels[: len(LOOKS)])
+    in_tables = runs[runs["run_id"].isin(_ids(profile))]
+    return finish(figure, profile, tables.source(in_tables), bars="a point is a run")
+
+
+def _ids(profile: str) -> list[str]:
+    """The runs of all cells of the tables."""
+    n_seeds = max(experiment.SIZES[profile].n_primary, experiment.SIZES[profile].n_seeds)
+    return [run.id(s) for run in experiment.cells(profile).values() for s in range(n_seeds)]
+
+
+def sources(runs: pd.DataFrame, ids: Iterable[str], profile: str) -> dict[str, str]:
+    """What each claim's test is on: data sets and sources of the runs that it reads."""
+    run_of = {
+        setting.run.id(seed): setting.run
+        for setting in experiment.settings(profile)
+        for seed in setting.seeds
+    }
+    return {
+        claim: tables.source(
+            runs[
+                [bool(i in run_of and experiment.reads(claim, run_of[i])) for i in runs["run_id"]]
+            ]
+        )
+        for claim in ids
+    }
+
+
 def fall(points: Floats) -> float:
     """By how much more the baselines' score falls than the model's; `fall_settings` has the order.
 
@@ -191,15 +269,12 @@ def ablation(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
     ).T
 
 
-def importances(
-    kept: Mapping[str, Kept], data: FactorData, origin: str, *, profile: str
-) -> Figure | None:
+def importances(kept: Mapping[str, Kept], data: FactorData, *, profile: str) -> Figure:
     """How much each axis tells of each factor, a panel a model (the paper's Figure 4a).
 
-    Importance is that of `metrics.dci_forest`: shares of a factor's row. None without models.
+    Importance is that of `metrics.dci_forest`: shares of a factor's row. data: what the models
+    were judged on.
     """
-    if not kept:
-        return None
     figure, row = plt.subplots(1, len(kept), figsize=(PAGE_WIDTH, 2.8), sharey=True, squeeze=False)
     for axes, (name, model) in zip(row[0], kept.items(), strict=True):
         score = metrics.dci_forest(model.mean, data.factors)
@@ -209,7 +284,7 @@ def importances(
         axes.set_xlabel("axis")
     names = [factor.replace("_", " ") for factor in data.factor_names]
     row[0][0].set_yticks(range(len(names)), names, fontsize=SMALLEST)
-    return finish(figure, profile, origin)
+    return finish(figure, profile, f"{data.name} ({data.source})")
 
 
 def traversals(
@@ -218,14 +293,12 @@ def traversals(
     factors: Sequence[str],
     *,
     profile: str,
-) -> Figure | None:
+) -> Figure:
     """What is decoded as the axis that tells most of a factor moves (the paper's Figure 4b).
 
     The axis moves between the `QUANTILES` of its codes, the others stay at the code of one image,
-    the first of the data. A block a model, a line a factor. None without models.
+    the first of the data. A block a model, a line a factor.
     """
-    if not kept:
-        return None
     figure, blocks = plt.subplots(
         len(kept), 1, figsize=(PAGE_WIDTH, 0.9 * len(kept) * len(factors) + 0.6), squeeze=False
     )
@@ -249,6 +322,19 @@ def moved(codes: Tensor, axis: int) -> Tensor:
     code = codes[0].repeat(len(TRAVERSAL), 1)
     code[:, axis] = torch.linspace(float(low), float(high), len(TRAVERSAL))
     return code
+
+
+def stored_neighbours(settings: Sequence[Setting]) -> dict[str, NDArray[np.uint8]]:
+    """Pictures of `neighbours` by model, of the settings whose files lie there."""
+    found = {}
+    for setting in settings:
+        if "neighbours" in setting.pictures:
+            run = setting.run
+            folder = store.folder(run.experiment, run.profile) / "pictures"
+            path = folder / f"{run.id(setting.seeds[0])}.npz"
+            if path.exists():
+                (found[NAMED[run.objective]],) = store.read_pictures(path, "neighbours")
+    return found
 
 
 def neighbours(pictures: Mapping[str, NDArray[np.uint8]], origin: str, *, profile: str) -> Figure:
