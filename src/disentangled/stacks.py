@@ -95,7 +95,7 @@ class Stack:
         self.optimisers = {
             player.name: torch.optim.Adam(
                 self.moved(player),
-                lr=player.learning_rate or self.run.learning_rate,
+                lr=player.learning_rate or player.rate_share * self.run.learning_rate,
                 betas=player.betas,
                 eps=ADAM_EPS,
                 fused=device.type in ("cpu", "cuda"),
@@ -129,7 +129,9 @@ class Stack:
             "pixel_area": self.run.pixel_area,
             **self.run.weights,
         }
-        # Only then, so that an objective of one's own need not know of it.
+        # Only then, so that an objective of one's own need not know of them.
+        if self.run.axes_per_feature != 1:
+            settings["axes_per_feature"] = self.run.axes_per_feature
         if (noise := self.run.noise_covariance()) is not None:
             settings["noise_covariance"] = gaussian.prepared(
                 noise, self.hardware.device, n_axes=self.run.n_axes

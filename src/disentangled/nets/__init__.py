@@ -41,6 +41,7 @@ NETS: dict[str, Net] = {
     "burgess_conv": Net(conv.burgess_encoder, conv.burgess_decoder),
     "cheng_conv": Net(conv.cheng_encoder, conv.cheng_decoder),
     "conv_small": Net(conv.small_encoder, conv.small_decoder, method_version=2),
+    "digits_conv": Net(intervention.digits_posterior, intervention.digits_decoder),
 }
 
 # Split encoders: the number is the depth of the split; "narrow" has the vanilla parameter count.

@@ -19,6 +19,7 @@ from torch import nn
 
 from disentangled.nets.conv import dense, kim_mnih_decoder, side_after, up
 from disentangled.nets.critic import LEAK
+from disentangled.nets.heads import Posterior
 from disentangled.nets.kernels import Conv2d, ConvTranspose2d
 
 Shape = tuple[int, int, int]
@@ -85,6 +86,12 @@ def digits_encoder(shape: Shape, n_axes: int) -> nn.Module:
     """64 128 (4 x 4), 128 (3 x 3), one dense layer (Table 6)."""
     layers, n_features = _digits_seen(shape)
     return nn.Sequential(*layers, nn.Linear(n_features, n_axes))
+
+
+def digits_posterior(shape: Shape, n_axes: int) -> nn.Module:
+    """The same with a mean and a log-variance: for FactorVAE on digits."""
+    layers, n_features = _digits_seen(shape)
+    return Posterior(nn.Sequential(*layers), n_features, n_axes)
 
 
 def digits_decoder(shape: Shape, n_axes: int) -> nn.Module:

@@ -25,7 +25,9 @@ class Pairs(NamedTuple):
     after: Tensor
 
 
-def with_feature(z: Tensor, given: Tensor, feature: Tensor | int, n_per_feature: int = 1) -> Tensor:
+def with_feature(
+    z: Tensor, given: Tensor, feature: Tensor | int, n_per_feature: int = 1
+) -> Tensor:
     """The codes with one feature set to what it is in `given`; all other axes stay.
 
     Shapes: z (B, D); given (D,), one code for all, or (B, D); feature an integer for all, or one
@@ -90,7 +92,5 @@ def translation_loss(
 
     Source: Algorithm 1 of paper B, which gives neither M, nor its first parameters, nor s, nor α.
     """
-    trained = unrolled(
-        lambda net: cross_entropy(net, train), translator, steps=steps, rate=rate
-    )
+    trained = unrolled(lambda net: cross_entropy(net, train), translator, steps=steps, rate=rate)
     return cross_entropy(trained, test)
