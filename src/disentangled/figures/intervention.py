@@ -96,8 +96,8 @@ def means(runs: pd.DataFrame, profile: str, on: str) -> pd.DataFrame:
                 ours = "not run"
                 if len(values):
                     ours = f"{values.mean():.2f} ± {values.std(ddof=len(values) > 1):.2f}"
-                theirs = printed.get((method, f"{score}, {on}, {law}"))
-                line[law, score] = ours if theirs is None else f"{ours} ({theirs:.2f})"
+                theirs = printed[method, f"{score}, {on}, {law}"]
+                line[law, score] = f"{ours} ({float(theirs):.2f})"
         lines[method] = line
     return pd.DataFrame(lines, index=pd.MultiIndex.from_tuples(columns)).T
 
