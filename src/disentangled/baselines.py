@@ -49,25 +49,18 @@ def published(experiment: str) -> pd.DataFrame:
     return table[table["experiment"] == experiment].drop(columns="experiment")
 
 
-def published_intervention() -> pd.DataFrame:
-    """Paper B's Tables 1 to 3, a line a number: table, dataset, law, score, method, value, spread
-    (of ten runs, NaN where none is printed), bold (0 or 1)."""
-    path = resources.files("disentangled") / "published_intervention.csv"
-    with path.open(encoding="utf-8") as file:
-        return pd.read_csv(file)
-
-
-def against_baselines(table: pd.DataFrame, law: str) -> dict[str, int]:
-    """In how many columns of one law the method of paper B is best, ties for best, or is not.
+def against_baselines(law: str) -> dict[str, int]:
+    """In how many columns of paper B's Tables 1 to 3 its model is best, ties for best, or is not.
 
     Args:
-        table: as `published_intervention` gives it; a column is a data set and a score.
-        law: "independent" or "correlated".
+        law: "independent" or "correlated", of the factors; a column is a score on a data set.
     """
     counts = {"best": 0, "tie": 0, "not best": 0}
-    for _, column in table[table["law"] == law].groupby(["dataset", "score"]):
-        ours = column["method"] == "intervention"
-        margin = column.loc[ours, "value"].item() - column.loc[~ours, "value"].max()
+    table = published("intervention")
+    for _, column in table[table["score"].str.endswith(law)].groupby("score"):
+        value = column["value"].astype(float)
+        ours = column["objective"] == "intervention"
+        margin = value[ours].item() - value[~ours].max()
         counts["best" if margin > 0 else "tie" if margin == 0 else "not best"] += 1
     return counts
 

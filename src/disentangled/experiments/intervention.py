@@ -9,6 +9,7 @@ paper's Figure 3. λ and the weights of the baselines are the printed ones, wher
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 from disentangled.experiments.setting import Setting
@@ -226,8 +227,8 @@ SIZES: dict[str, Profile] = {
         paper_c=("dsprites", 64, 1, "chen_mlp", 322_550, 10),
     ),
 }
-"""Sizes by profile. The paper prints batches, rates, ten seeds and the model's nets, and no numbers
-of steps: those of `paper` are those of the baselines' own papers.
+"""Sizes by profile. The paper prints batches, rates, ten seeds and the model's nets, but no
+numbers of steps: those of `paper` are those of the baselines' own papers.
 
 `laptop` takes 2.6e15 floating-point operations: 10 hours of two cores, as convolutions run at 71
 GFLOP/s on both (the plain VAE takes 50 steps a second of a core), and about half an hour more for
@@ -265,26 +266,44 @@ def settings(profile: str) -> list[Setting]:
 def reads(claim: str, run: Run) -> bool:
     """Whether the test of a claim, by its id, reads runs of this setting.
 
-    Ids: B-ABOUT-METHOD and more, where ABOUT is tab1 to tab3, fall, same, pool or ablation.
+    Ids are B-ABOUT or B-ABOUT-OF: tab1 to tab3 and same1 to same3 are about a table's correlated
+    and independent half, and name a method of `COMPARED`; fig3 is about the pool.
     """
-    about, _, rest = claim.removeprefix("B-").partition("-")
-    cell = _cell_of(run)
+    about, _, of = claim.removeprefix("B-").partition("-")
+    if about == "fig3":
+        return any(run == setting.run for setting in pool(run.profile))
+    cell = next((cell for cell, run_of in cells(run.profile).items() if run_of == run), None)
     if about == "ablation":
-        ours = ("dsprites", "correlated", "intervention")
-        return cell == ours or run == _ablated(run.profile, f"no {rest} loss").run
-    if about == "pool":
-        return run.objective == "factor_vae" and run.axes_per_feature == 1
+        whole = ("dsprites", "correlated", "intervention")
+        return cell == whole or run == _ablated(run.profile, ablated(of)).run
     if cell is None:
         return False
     on, law, method = cell
     if about == "fall":
         return on in ("dsprites", "shapes3d") and method in IN_PRIMARY
-    compared = [name for key, name in COMPARED.items() if rest.startswith(key)]
-    table = {"same": "1", "tab1": "1", "tab2": "2", "tab3": "3"}[about]
-    wanted = "independent" if about == "same" else "correlated"
-    return law == wanted and TABLES[on] == table and method in ("intervention", *compared)
+    wanted = TABLES[on], "correlated" if about.startswith("tab") else "independent"
+    compared = next((name for key, name in COMPARED.items() if of.startswith(key)), "")
+    return wanted == (about[-1], law) and method in ("intervention", compared)
 
 
+def ablated(loss: str) -> str:
+    """The variant without this loss, of the name that ids of claims have."""
+    return f"no {loss} loss"
+
+
+def pool(profile: str) -> list[Setting]:
+    """The FactorVAEs of Figure 3; of those of the tables as many seeds as all settings have."""
+    n_seeds = SIZES[profile].n_seeds
+    of_tables = [
+        _cell(profile, on, law, method)._replace(seeds=tuple(range(n_seeds)))
+        for on, law, method in cells(profile)
+        if on != "cmnist" and METHODS[method][0] == "factor_vae"
+    ]
+    beside = [_pooled(profile, on, law) for on in ("dsprites", "shapes3d") for law in LAWS]
+    return of_tables + beside
+
+
+@cache
 def cells(profile: str) -> dict[tuple[str, str, str], Run]:
     """The runs of the tables' cells, by data set, law and method."""
     return {
@@ -296,16 +315,14 @@ def cells(profile: str) -> dict[tuple[str, str, str], Run]:
     }
 
 
-def _cell_of(run: Run) -> tuple[str, str, str] | None:
-    """Data set, law and method of a run; None where it is beside the tables."""
-    return next((cell for cell, of in cells(run.profile).items() if of == run), None)
+def methods(on: str) -> list[str]:
+    """The rows of the paper's table of a data set."""
+    several = FEATURES[on][1] > 1
+    return [m for m, (o, _) in METHODS.items() if not several or o in OF_SEVERAL_AXES]
 
 
 def _is_in_table(sizes: Profile, on: str, method: str) -> bool:
-    objective, _ = METHODS[method]
-    if on == "cmnist":
-        return objective in OF_SEVERAL_AXES
-    return objective != "info_gan_cr" or on in sizes.gan_on
+    return method in methods(on) and (METHODS[method][0] != "info_gan_cr" or on in sizes.gan_on)
 
 
 def _cell(profile: str, on: str, law: str, method: str) -> Setting:
