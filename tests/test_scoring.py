@@ -458,3 +458,34 @@ def test_scores_read_features_of_several_axes():
     assert features["sap_logistic"] == pytest.approx(0.75, abs=0.08)
     assert features["sap_mixed"] == pytest.approx(0.875, abs=0.04)
     assert axes["sap_logistic"] == axes["sap_mixed"] == pytest.approx(0.0, abs=0.02)
+
+
+def test_translation_of_a_decoder_whose_axes_show_apart():
+    """Each axis has quarters of the image of its own; one that does nothing asks for nothing."""
+    rows = torch.arange(8)
+    images = (85 * FACTORS[:, rows // 3]).to(torch.uint8).view(64, 1, 8, 1).expand(-1, -1, -1, 8)
+    data = FactorData("bars", images.contiguous(), FACTORS, DATA.factor_names, (4, 4, 4),
+                      source="made up")  # fmt: skip
+
+    class Bars(Decoder):
+        def forward(self, z):
+            return (self.slope * z)[:, rows // 3].view(-1, 1, 8, 1).expand(-1, -1, -1, 8)
+
+    def found(slope):
+        fitted = model(1.0, 2 * math.log(SD))
+        nets = {**fitted.templates, "decoder": Bars(slope)}
+        params = {**fitted.params, "decoder": {"slope": torch.tensor([slope])}}
+        fitted = dataclasses.replace(fitted, templates=nets, params=params)
+        mean = 2 * FACTORS / 3 - 1
+        code = scoring.Encoded(mean, torch.zeros_like(mean), mean)
+        return {n["quantity"]: n for n in numbers_of(["translation"], fitted, data, code)}
+
+    shown, blind = found(2.0), found(0.0)
+    assert 0 < shown["translation_difficulty"]["value"] < 1
+    p = torch.sigmoid(2 * torch.tensor([-1, -1 / 3, 1 / 3, 1], dtype=torch.float64))
+    floor = 64 * float((-p * p.log() - (1 - p) * (1 - p).log()).mean())
+    assert shown["translation_floor"]["value"] == pytest.approx(floor, rel=0.1)
+    assert shown["translation_loss"]["value"] > shown["translation_floor"]["value"]
+    assert shown["translation_loss"]["unit"] == "nats"
+    assert math.isnan(blind["translation_difficulty"]["value"])
+    assert blind["translation_floor"]["value"] == pytest.approx(64 * math.log(2), rel=1e-5)

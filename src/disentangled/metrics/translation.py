@@ -1,13 +1,14 @@
 """Paper B's own score: how hard is it to redraw images after one feature of the code was changed?
 
-It reads a decoder and codes, and no factors. Beside the paper's loss stand its floor and what two
-translators without any skill lose, so that decoders can be compared.
+It reads a decoder and codes, and no factors. The paper's loss is taken above its floor and in
+units of how much the decoder's images differ, so that decoders can be compared; tasks that ask for
+no skill are left out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,8 +24,14 @@ from disentangled.types import Score
 DARKEST = 1e-3
 """Pixels are taken as at least this and at most one less this, so that no loss is infinite."""
 
-VOID = 1e-3
-"""Nats per pixel. A task that a translator without skill solves up to that asks for nothing."""
+VOID = 0.01
+"""Share of the spread. A task that a translator without skill solves up to that asks for none."""
+
+FAINT = 1e-5
+"""Nats per pixel. Images whose spread is smaller are one image."""
+
+N_SPREAD = 1_000
+"""Codes that are decoded for the spread of the images."""
 
 Decode = Callable[[Tensor], Tensor]
 
@@ -68,17 +75,18 @@ def translation_difficulty(
     steps: int = 100,
     rate: float = 3.0,
 ) -> Score:
-    r"""What a small net loses on the translation task, in units of what needs no skill.
+    r"""What a small net loses on the translation task, in units of the spread of the images.
 
-        difficulty = Σ_t (L_t - H_t) / Σ_t min(C_t, A_t)
+        difficulty = mean_t (L_t - H_t) / spread,   spread = E KL(x ‖ E x)
 
     A task t is a feature k and two codes of which it is taken. L_t is `translation_loss` of the
-    task, H_t = `pixel_entropy` of its images v. C_t is what one loses above H_t by answering u
-    again, A_t by always answering the mean of the v of training. The sums run over the tasks
-    whose min(C_t, A_t) is at least `VOID`: the feature shows, and not it alone. 0 is perfect, 1 no
-    better than no skill; NaN if no task is left, as with a constant decoder, one feature that
-    carries everything, or features that do nothing. parts["loss"] is the paper's score, a mean
-    over all tasks.
+    task, H_t = `pixel_entropy` of its images v, x an image decoded of one of the codes; KL is that
+    of pixels read as probabilities. 0 is perfect; 1 is what one loses who knows the mean image.
+
+    The mean runs over the tasks that ask for skill: those on which both a copy of u and the mean
+    of the v of training lose at least `VOID` of the spread above H_t. So the feature shows, and
+    not it alone. NaN if there is none, as with a constant decoder, one feature that carries
+    everything, or features that do nothing. parts["loss"] is the paper's score, over all tasks.
 
     Args:
         decode: codes (B, D) to pixels from 0 to 1, (B, C, H, W), float32.
@@ -90,11 +98,13 @@ def translation_difficulty(
         batch: images to train on, and as many to judge by.
         steps, rate: s and α of Algorithm 1.
 
-    Returns: Score. parts: loss, floor, excess, means over all tasks in nats per pixel; feature,
-    excesses, copied, averaged, (T,) by task.
+    Returns: Score. parts: loss and floor, means over all tasks, and spread, in nats per pixel;
+    asked, the share of tasks that ask for skill; feature, excesses, copied, averaged, (T,) by task,
+    the last three in nats per pixel above the floor.
 
     **Error**: it falls with every step of training, towards 0 where u determines v, however the
-    code mixes the factors; compare numbers of one net, s and α alone.
+    code mixes the factors; compare numbers of one net, s and α alone. Standard error: that of a
+    mean over tasks, of which parts["excesses"] are the values.
 
     Raises: ValueError on NaN in codes, sizes below their least, a rate that is not above 0, or
     axes that n_per_feature does not divide.
@@ -103,7 +113,10 @@ def translation_difficulty(
     the normalisation open.
     """
     batch, n_tasks = gaussian.whole(batch, "batch", 1), gaussian.whole(n_tasks, "n_tasks", 1)
-    steps, per = gaussian.whole(steps, "steps", 0), gaussian.whole(n_per_feature, "n_per_feature", 1)
+    steps, per = (
+        gaussian.whole(steps, "steps", 0),
+        gaussian.whole(n_per_feature, "n_per_feature", 1),
+    )
     if not 0 < rate < math.inf:
         raise ValueError(f"rate must be above 0 and finite, got {rate}")
     code = torch.as_tensor(inputs.codes(codes), dtype=torch.float32)
@@ -124,19 +137,27 @@ def translation_difficulty(
             net = translator()
         found.append(_judged(net, train, test, steps, rate))
     loss, floor, copied, averaged = torch.tensor(found, dtype=torch.float64).T
-    least = torch.minimum(copied, averaged)
-    asks = least >= VOID
-    value = ((loss - floor)[asks].sum() / least[asks].sum()).item() if asks.any() else math.nan
-    parts: Mapping[str, Any] = {
-        "loss": loss.mean().item(),
-        "floor": floor.mean().item(),
-        "excess": (loss - floor).mean().item(),
+    spread = _spread(decode, code, generator)
+    asks = torch.minimum(copied, averaged) >= VOID * max(spread, FAINT)
+    value = float((loss - floor)[asks].mean()) / spread if asks.any() else math.nan
+    parts = {
+        "loss": float(loss.mean()),
+        "floor": float(floor.mean()),
+        "spread": spread,
+        "asked": float(asks.double().mean()),
         "feature": features.numpy(),
         "excesses": (loss - floor).numpy(),
         "copied": copied.numpy(),
         "averaged": averaged.numpy(),
     }
-    return Score(value, dict(parts))
+    return Score(value, parts)
+
+
+def _spread(decode: Decode, code: Tensor, generator: torch.Generator) -> float:
+    """How much images differ, nats per pixel: the entropy of their mean less their own."""
+    drawn = torch.randint(len(code), (N_SPREAD,), generator=generator)
+    images = decode(code[drawn]).detach().clamp(DARKEST, 1 - DARKEST).double()
+    return float(pixel_entropy(images.mean(0)) - pixel_entropy(images))
 
 
 def _task(

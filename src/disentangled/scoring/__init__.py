@@ -41,6 +41,7 @@ from disentangled.scoring.pictures import (
 from disentangled.scoring.sap import sap, sap_logistic, sap_mixed
 from disentangled.scoring.supervised import supervised
 from disentangled.scoring.tc_mean_sample import tc_mean_sample
+from disentangled.scoring.translation import translation
 from disentangled.store import Scored
 
 
@@ -81,6 +82,7 @@ SCORES: dict[str, ModelScore] = {
     "dci_boosting": ModelScore(dci_boosting),
     "irs": ModelScore(irs),
     "disintegration": ModelScore(disintegration),
+    "translation": ModelScore(translation, needs_factors=False),
     "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
 }
 
