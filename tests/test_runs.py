@@ -26,7 +26,8 @@ def test_an_id_changes_with_every_declared_setting(name):
 
 
 def test_every_setting_is_tried_above():
-    assert set(CHANGES) | {"critic", "nets", "steps_after"} == set(Run.__dataclass_fields__)
+    apart = {"critic", "nets", "steps_after", "axes_per_feature"}
+    assert set(CHANGES) | apart == set(Run.__dataclass_fields__)
     critics = [tiny.run("factor_vae", critic=name).id(0) for name in ("critic_256", "dlib_critic")]
     assert len(set(critics)) == 2
 
@@ -200,3 +201,20 @@ def test_a_rise_takes_steps(steps):
     """At none the capacity of the first step would be 0 / 0."""
     with pytest.raises(ValueError, match="capacity_steps of annealed_vae must be above 0, got"):
         tiny.run("annealed_vae", weights={"capacity_steps": steps})
+
+
+def test_features_of_several_axes_are_declared_of_objectives_that_know_them():
+    plain, run = tiny.run("factor_vae", n_axes=4), tiny.run("factor_vae", n_axes=4,
+                                                            axes_per_feature=2)  # fmt: skip
+    assert plain.features() is None
+    assert run.features() == [[0, 1], [2, 3]]
+    assert "axes_per_feature" not in plain.declared()
+    assert run.declared()["axes_per_feature"] == 2
+    assert run.id(0) != plain.id(0)
+    with pytest.raises(ValueError, match="multiple of axes_per_feature, got 3 axes in features"):
+        tiny.run("factor_vae", n_axes=3, axes_per_feature=2)
+    with pytest.raises(ValueError, match=r"beta_vae knows no features.*factor_vae.*intervention"):
+        tiny.run("beta_vae", n_axes=4, axes_per_feature=2)
+    for wrong in (0, -1, 1.5):
+        with pytest.raises(ValueError, match="axes_per_feature must be"):
+            tiny.run("factor_vae", n_axes=4, axes_per_feature=wrong)

@@ -355,6 +355,19 @@ def test_inputs_are_drawn_in_the_order_of_their_declaration():
     assert list(Stream(tiny.run("vae"), 0, DATA).chunk()) == ["x", "noise"]
 
 
+def test_axes_of_a_feature_are_permuted_together():
+    """FactorVAE's critic then sees codes whose features are independent, each as it was."""
+    apart, run = (tiny.run("factor_vae", n_axes=4, axes_per_feature=n) for n in (1, 2))
+    keys = Stream(run, 3, DATA).chunk()["order"]
+    order = ORDER.read(DATA, keys[0])
+    assert torch.equal(order[:, 0], order[:, 1])
+    assert torch.equal(order[:, 2], order[:, 3])
+    assert not torch.equal(order[:, 0], order[:, 2])
+    assert Stream(apart, 3, DATA).chunk()["order"].unique().numel() > keys.unique().numel()
+    first, second = (fit(of, [3], DATA, hardware=tiny.CPU) for of in (apart, run))
+    assert float((parameters(first, 3) - parameters(second, 3)).abs().max()) > 1e-3
+
+
 def on_meta(objective, net, side, chunks=0, **changes):
     """Terms of one step (or of chunks) on the device that holds no values."""
     run = tiny.run(objective, net=net, size=side, **changes)

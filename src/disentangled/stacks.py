@@ -114,14 +114,16 @@ class Stack:
     def _rate(self, player: Player) -> float | Tensor:
         """The player's learning rate; one that will fall is a tensor where Adam is fused, so that
         a graph of the step reads what `_cool` writes."""
-        rate, device = player.learning_rate or self.run.learning_rate, self.hardware.device
+        rate, device = self._full_rate(player), self.hardware.device
         return torch.tensor(rate, device=device) if self.run.cooldown and _fuses(device) else rate
+
+    def _full_rate(self, player: Player) -> float:
+        return player.learning_rate or player.rate_share * self.run.learning_rate
 
     def _cool(self) -> None:
         """Give the optimisers the learning rates of the coming chunk."""
         for player in self.recipe.players():
-            rate = player.learning_rate or self.run.learning_rate
-            rate *= self.run.rate_factor(self.step)
+            rate = self._full_rate(player) * self.run.rate_factor(self.step)
             for group in self.optimisers[player.name].param_groups:
                 group["lr"] = group["lr"].fill_(rate) if torch.is_tensor(group["lr"]) else rate
 
@@ -144,7 +146,9 @@ class Stack:
             "pixel_area": self.run.pixel_area,
             **self.run.weights,
         }
-        # Only then, so that an objective of one's own need not know of it.
+        # Only then, so that an objective of one's own need not know of them.
+        if self.run.axes_per_feature != 1:
+            settings["axes_per_feature"] = self.run.axes_per_feature
         if (noise := self.run.noise_covariance()) is not None:
             settings["noise_covariance"] = gaussian.prepared(
                 noise, self.hardware.device, n_axes=self.run.n_axes

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from disentangled.experiments import beta_tcvae, correlated_noise, rtc_vae, split_encoder
+from disentangled.experiments import (
+    beta_tcvae,
+    correlated_noise,
+    intervention,
+    rtc_vae,
+    split_encoder,
+)
 from disentangled.experiments.setting import PROFILES, Setting, checked, larger
 from disentangled.runs import Run, known
 
@@ -13,6 +19,7 @@ EXPERIMENTS: dict[str, Callable[[str], list[Setting]]] = {
     "correlated_noise": correlated_noise.settings,
     "split_encoder": split_encoder.settings,
     "rtc_vae": rtc_vae.settings,
+    "intervention": intervention.settings,
 }
 
 READ: dict[str, Callable[[str, Run], bool]] = {
@@ -20,6 +27,7 @@ READ: dict[str, Callable[[str, Run], bool]] = {
     "correlated_noise": correlated_noise.reads,
     "split_encoder": split_encoder.reads,
     "rtc_vae": rtc_vae.reads,
+    "intervention": intervention.reads,
 }
 """Whether the test of a claim reads a setting's runs, by experiment: (claim's id, run)."""
 

@@ -42,6 +42,7 @@ from disentangled.objectives.inputs import (
     Source,
     as_drawn,
 )
+from disentangled.objectives.intervention import adversarial, intervention, intervention_first
 from disentangled.objectives.recipes import OBJECTIVES
 from disentangled.objectives.rtc_vae import (
     axes_of_factors,
@@ -64,6 +65,7 @@ __all__ = [
     "Player",
     "Recipe",
     "Source",
+    "adversarial",
     "annealed_vae",
     "as_drawn",
     "axes_of_factors",
@@ -87,6 +89,8 @@ __all__ = [
     "info_gan_cr",
     "info_gan_discriminator",
     "info_gan_encoder",
+    "intervention",
+    "intervention_first",
     "one_player",
     "permute_axes",
     "rtc_penalty",
