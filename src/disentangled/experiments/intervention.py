@@ -372,14 +372,17 @@ def _for_paper_c(profile: str) -> Setting:
 def _judged(run: Run, n_seeds: int, scored_on: str) -> Setting:
     """A run with the scores that its nets and its features allow."""
     roles = OBJECTIVES[run.objective].nets
-    likelihood = () if "decoder" not in roles else ("elbo",) if run.net else ("distortion",)
+    of_decoder = ("elbo" if run.net else "distortion", "translation")
     return Setting(
         run,
         tuple(range(n_seeds)),
         # a GAN ends with a phase of other losses
         () if run.steps_after else (round(QUARTER * run.steps),),
         scores=SCORES,
-        at_end=(*likelihood, *(AT_END if run.axes_per_feature == 1 else OF_FEATURES)),
+        at_end=(
+            *(of_decoder if "decoder" in roles else ()),
+            *(AT_END if run.axes_per_feature == 1 else OF_FEATURES),
+        ),
         pictures=(),
         scored_on=scored_on,
     )

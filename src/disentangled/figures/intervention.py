@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pandas.io.formats.style import Styler
 from torch import Tensor
 
-from disentangled import baselines, claims, metrics, nets, store, tables
+from disentangled import claims, metrics, nets, store, tables
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
 from disentangled.experiments import intervention as experiment
@@ -79,13 +79,15 @@ def of_cell(
     return found.dropna().to_numpy(dtype=np.float64)
 
 
-def means(runs: pd.DataFrame, profile: str, on: str) -> pd.DataFrame:
+def means(runs: pd.DataFrame, profile: str, on: str, published: pd.DataFrame) -> pd.DataFrame:
     """One of the paper's Tables 1 to 3 from rows, the paper's numbers beside ours.
+
+    published: `baselines.published("intervention")`.
 
     Returns: a line a method; columns (law, score), each a text: mean ± standard deviation over
         seeds, and the printed number in brackets; "not run" where there are no rows.
     """
-    printed = baselines.published("intervention").set_index(["objective", "score"])["value"]
+    printed = published.set_index(["objective", "score"])["value"]
     lines = {}
     columns = [(law, score) for law in experiment.LAWS[::-1] for score in SCORES[on]]
     for method in experiment.methods(on):
@@ -96,8 +98,8 @@ def means(runs: pd.DataFrame, profile: str, on: str) -> pd.DataFrame:
                 ours = "not run"
                 if len(values):
                     ours = f"{values.mean():.2f} ± {values.std(ddof=len(values) > 1):.2f}"
-                theirs = printed.get((method, f"{score}, {on}, {law}"))
-                line[law, score] = ours if theirs is None else f"{ours} ({theirs:.2f})"
+                theirs = printed[method, f"{score}, {on}, {law}"]
+                line[law, score] = f"{ours} ({float(theirs):.2f})"
         lines[method] = line
     return pd.DataFrame(lines, index=pd.MultiIndex.from_tuples(columns)).T
 
@@ -125,10 +127,10 @@ def winners(runs: pd.DataFrame, profile: str, on: str) -> dict[tuple[str, str], 
     return found
 
 
-def table(runs: pd.DataFrame, profile: str, on: str) -> Styler:
+def table(runs: pd.DataFrame, profile: str, on: str, published: pd.DataFrame) -> Styler:
     """`means`, bold where a method is shown to score above every other one (`winners`)."""
     bold = winners(runs, profile, on)
-    styled = means(runs, profile, on).style.set_uuid(f"intervention-{on}")
+    styled = means(runs, profile, on, published).style.set_uuid(f"intervention-{on}")
     return styled.apply(
         lambda column: [
             "font-weight: bold" if bold.get(column.name) == method else ""
