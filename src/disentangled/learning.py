@@ -84,7 +84,7 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
             of_picture = run.pixel_area * one_picture(run.dataset, run.size)
         bound = BELOW_ONE_PICTURE * of_picture
         keep.append(line["distortion"] < bound and not line["kl"] > LARGEST_KL)
-    return runs[keep]
+    return runs[pd.Series(keep, index=runs.index, dtype=bool)]  # of no runs a list names columns
 
 
 def last_quarter(runs: pd.DataFrame) -> pd.DataFrame:
