@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from disentangled.metrics import pixel_entropy, translation_difficulty, translation_limit
-from disentangled.objectives.translation import Pairs
+from disentangled.objectives import translator
 
 CODE = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
 
@@ -36,12 +36,11 @@ def pixels(z):
     return z.repeat_interleave(2, 1).sigmoid().view(-1, 1, 2, 2)
 
 
-def difficulty(decode=pixels, code=CODE, translator=hidden, seed=0, **settings):
-    settings = {"n_tasks": 3, "batch": 16, "steps": 20, "rate": 2.0} | settings
+def difficulty(decode=pixels, code=CODE, net=hidden, steps=20, rate=2.0, seed=0, **settings):
+    settings = {"n_tasks": 3, "batch": 16} | settings
+    learn = translator(net, steps=steps, rate=rate)
     generator = torch.Generator().manual_seed(seed)
-    return translation_difficulty(
-        decode, code, translator=translator, generator=generator, **settings
-    )
+    return translation_difficulty(decode, code, learn=learn, generator=generator, **settings)
 
 
 def test_entropy_of_pixels():
@@ -57,7 +56,7 @@ def test_the_limit_where_one_picture_has_two_answers():
     before = torch.tensor([[0.1, 0.2], [0.1, 0.2], [0.3, 0.2]])
     after = torch.tensor([[0.0, 1.0], [1.0, 1.0], [0.25, 0.0]])
     quarter = 0.25 * math.log(4) + 0.75 * math.log(4 / 3)
-    found = float(translation_limit(Pairs(before, after)))
+    found = float(translation_limit(before, after))
     assert found == pytest.approx((2 * math.log(2) + quarter) / 6, rel=1e-6)
 
 
@@ -65,20 +64,20 @@ def test_no_translator_is_below_the_limit():
     """A net of a table, one logit for each picture before, trained to the end."""
     g = torch.Generator().manual_seed(1)
     kinds = torch.randint(3, (12,), generator=g)
-    pairs = Pairs(torch.eye(3)[kinds].double(), torch.rand(12, 4, generator=g).double())
+    before, after = torch.eye(3)[kinds].double(), torch.rand(12, 4, generator=g).double()
     logits = torch.zeros(3, 4, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([logits], max_iter=200, tolerance_grad=1e-10)
 
     def loss():
         optimiser.zero_grad()
-        value = nn.functional.binary_cross_entropy_with_logits(logits[kinds], pairs.after)
+        value = nn.functional.binary_cross_entropy_with_logits(logits[kinds], after)
         value.backward()
         return value
 
     optimiser.step(loss)
-    limit = float(translation_limit(pairs))
+    limit = float(translation_limit(before, after))
     assert loss().item() == pytest.approx(limit, abs=1e-7)
-    assert limit > float(pixel_entropy(pairs.after)) + 0.01
+    assert limit > float(pixel_entropy(after)) + 0.01
 
 
 def test_where_each_picture_has_one_answer_the_limit_is_the_entropy_however_mixed():
@@ -89,13 +88,13 @@ def test_where_each_picture_has_one_answer_the_limit_is_the_entropy_however_mixe
         for axis in (0, 1):
             given = grid.clone(), grid.clone()
             given[0][:, axis], given[1][:, axis] = -1.0, 0.5
-            pairs = Pairs(*(pixels(z @ mix.double()) for z in given))
-            entropy = float(pixel_entropy(pairs.after))
-            assert float(translation_limit(pairs)) == pytest.approx(entropy, abs=1e-12)
+            before, after = (pixels(z @ mix.double()) for z in given)
+            entropy = float(pixel_entropy(after))
+            assert float(translation_limit(before, after)) == pytest.approx(entropy, abs=1e-12)
 
 
 def test_a_copy_loses_what_copying_loses():
-    found = difficulty(translator=Copy, steps=0)
+    found = difficulty(net=Copy, steps=0)
     parts = found.parts
     np.testing.assert_allclose(parts["excesses"], parts["copied"], atol=1e-7)
     assert parts["feature"].tolist() == [0, 0, 0, 1, 1, 1]
@@ -161,8 +160,8 @@ def test_a_seed_is_a_score_and_leaves_torchs_own_numbers_alone():
     ("settings", "message"),
     [
         ({"n_per_feature": 3}, "n_per_feature must divide the 2 axes, got 3"),
-        ({"rate": 0.0}, "rate must be above 0 and finite, got 0"),
-        ({"steps": -1}, "steps must be a whole number of at least 0"),
+        ({"rate": 0.0}, "rate must be above 0 and finite, .* got 0.0 and 20"),
+        ({"steps": -1}, "steps 0 or more, got 2.0 and -1"),
         ({"batch": 0}, "batch must be a whole number of at least 1"),
         ({"n_tasks": 1.5}, "n_tasks must be a whole number"),
         ({"code": torch.full((3, 2), math.nan)}, "axis 0 holds 3 NaN"),

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from disentangled.experiments import intervention as experiment
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
@@ -166,3 +167,24 @@ def _cells(axes: Axes, table: pd.DataFrame) -> None:
         return
     heatmap(axes, table.to_numpy(), list(table.index), list(table.columns), top=1.0)
     axes.tick_params(axis="x", rotation=45)
+
+
+def pools(runs: pd.DataFrame, profile: str) -> dict[str, pd.DataFrame]:
+    """The models of Figure 3's pool under a profile, by the paper's name of the data set.
+
+    MIG is that of all factors. Empty tables where none has run.
+    """
+    found: dict[str, pd.DataFrame] = {"dSprites": runs[:0], "3D Shapes": runs[:0]}
+    for name, on in zip(found, ("dsprites", "shapes3d"), strict=True):
+        dataset = experiment.SIZES[profile].pictures[on].dataset
+        ids = {
+            setting.run.id(seed)
+            for setting in experiment.pool(profile)
+            for seed in setting.seeds
+            if setting.run.dataset.startswith(f"{dataset}_")
+        }
+        of = runs[runs["run_id"].isin(ids)]
+        if "mig_with_shape" in of:
+            of = of.assign(mig=of["mig_with_shape"])
+        found[name] = of
+    return found

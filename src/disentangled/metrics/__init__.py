@@ -1,7 +1,7 @@
 """Scores of disentanglement. They take codes and factors as arrays and never see a network.
 
-`translation_difficulty`, which is not among `METRICS`, takes no factors, and a decoder as a
-function.
+`translation_difficulty`, which is not among `METRICS`, takes no factors, and what decodes and
+what learns as functions.
 """
 
 from collections.abc import Callable

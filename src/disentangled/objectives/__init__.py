@@ -50,6 +50,13 @@ from disentangled.objectives.rtc_vae import (
     rtc_vae,
     rtc_vae_supervised,
 )
+from disentangled.objectives.translation import (
+    Pairs,
+    translation_loss,
+    translation_pairs,
+    translator,
+    with_feature,
+)
 
 __all__ = [
     "FACTORS",
@@ -62,6 +69,7 @@ __all__ = [
     "Heard",
     "Input",
     "Nets",
+    "Pairs",
     "Player",
     "Recipe",
     "Source",
@@ -97,6 +105,10 @@ __all__ = [
     "rtc_vae",
     "rtc_vae_supervised",
     "sampled_vae",
+    "translation_loss",
+    "translation_pairs",
+    "translator",
     "unrolled",
     "vae",
+    "with_feature",
 ]

@@ -7,11 +7,12 @@ steps, and its loss on pairs that it has not seen is how difficult the task is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from disentangled.nets.bound import Bound
 from disentangled.objectives.distortion import bernoulli_distortion
@@ -94,3 +95,31 @@ def translation_loss(
     """
     trained = unrolled(lambda net: cross_entropy(net, train), translator, steps=steps, rate=rate)
     return cross_entropy(trained, test)
+
+
+def translator(
+    build: Callable[[], nn.Module], *, steps: int, rate: float
+) -> Callable[[tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], float]:
+    """A function (train, test, seed) -> `translation_loss` of a new net, as a number.
+
+    Args:
+        build: makes the net M; its first weights follow from the seed.
+        steps, rate: s and α.
+
+    Raises: ValueError on a number of steps below 0, or a rate that is not above 0.
+    """
+    if not 0 < rate < math.inf or steps < 0:
+        raise ValueError(
+            f"rate must be above 0 and finite, and steps 0 or more, got {rate} and {steps}"
+        )
+
+    def learn(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], seed: int) -> float:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = build()
+        start = Bound(net, {name: value.detach() for name, value in net.named_parameters()})
+        with torch.no_grad():
+            pairs = Pairs(*train), Pairs(*test)
+            return float(translation_loss(start, *pairs, steps=steps, rate=rate))
+
+    return learn

@@ -9,6 +9,7 @@ from disentangled import metrics
 from disentangled.data import FactorData
 from disentangled.fitted import Fitted
 from disentangled.nets import builder
+from disentangled.objectives import translator
 from disentangled.scoring.codes import SCORE_SEED, Encoded, Number, number
 from disentangled.stacks import image_shape
 
@@ -32,11 +33,11 @@ def translation(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     found = metrics.translation_difficulty(
         decode,
         code.mean,
-        translator=lambda: builder("translator", TRANSLATOR)(shape, n_axes),
+        learn=translator(
+            lambda: builder("translator", TRANSLATOR)(shape, n_axes), steps=STEPS, rate=RATE
+        ),
         generator=torch.Generator().manual_seed(SCORE_SEED),
         n_per_feature=model.run.axes_per_feature,
-        steps=STEPS,
-        rate=RATE,
     )
     n_pixels = shape[0] * shape[1] * shape[2]
     values = {
