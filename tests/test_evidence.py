@@ -225,6 +225,16 @@ def test_runs_without_a_likelihood_all_count():
     assert learning.learned(alone, run_of)["run_id"].tolist() == ["gan"]
 
 
+def test_without_any_rows_nothing_is_ready_and_no_column_is_lost():
+    columns = {"run_id": str, "distortion": float, "kl": float}
+    none = pd.DataFrame({name: [] for name in columns}).astype(columns)
+    assert learning.learned(none, {}).columns.tolist() == list(columns)
+    runs = made_up("laptop")[:0]
+    of = on_rows(runs, "laptop")
+    assert of.ready == []
+    assert set(of.waiting) == set(correlated_noise.CLAIMS)
+
+
 def test_the_largest_whole_profile_leads_the_other_ones():
     decide(made_up("laptop", "gpu", "paper"))
     line = entries().loc["A-fig2-vae", "evidence"]

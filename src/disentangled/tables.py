@@ -81,7 +81,8 @@ def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
     _refuse_two_numbers_in_one_place(named)
     table = named.pivot(index=SETTING, columns="column", values="value").reset_index()
     table.columns.name = None
-    table["last"] = table["step"] == table.groupby("run_id")["step"].transform("max")
+    is_last = table["step"] == table.groupby("run_id")["step"].transform("max")
+    table["last"] = is_last.astype(bool)  # also without any rows
     return table
 
 

@@ -185,14 +185,13 @@ def sources(runs: pd.DataFrame, ids: Iterable[str], profile: str) -> dict[str, s
         for setting in experiment.settings(profile)
         for seed in setting.seeds
     }
-    return {
-        claim: tables.source(
-            runs[
-                [bool(i in run_of and experiment.reads(claim, run_of[i])) for i in runs["run_id"]]
-            ]
-        )
-        for claim in ids
-    }
+
+    def read(claim: str) -> pd.DataFrame:
+        reads = [experiment.reads(claim, run_of[i]) if i in run_of else False
+                 for i in runs["run_id"]]  # fmt: skip
+        return runs[np.array(reads, dtype=bool)]
+
+    return {claim: tables.source(read(claim)) for claim in ids}
 
 
 def fall(points: Floats) -> float:
