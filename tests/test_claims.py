@@ -259,6 +259,19 @@ def test_sentences_of_numbers_that_have_no_end():
     assert described == "Described, not tested: TC of means, is inf nats."
 
 
+def test_a_sentence_counts_in_the_claims_unit():
+    facts = {"how": "rows", "quantity": "q", "effect": 2.5}
+    said = {
+        unit: records.Record("D-fig8-axes", "described", facts | {"unit": unit}).sentence
+        for unit in ("axes", "nats", "nats of distortion", "score", "correlation")
+    }
+    assert said == {
+        "axes": "Described, not tested: q, is 2.5 axes.",
+        **dict.fromkeys(["nats", "nats of distortion"], "Described, not tested: q, is 2.5 nats."),
+        **dict.fromkeys(["score", "correlation"], "Described, not tested: q, is 2.5."),
+    }
+
+
 def test_only_claims_about_rows_have_a_sentence():
     with pytest.raises(ValueError, match="a claim about rows, got C-05, which was decided by che"):
         _ = check().sentence

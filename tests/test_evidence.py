@@ -201,6 +201,10 @@ def test_settings_that_moved_in_opposite_directions_had_not_ended():
     )
 
 
+def test_of_no_runs_none_learned_and_columns_stay():
+    assert list(learning.learned(pd.DataFrame(columns=["run_id", "kl"]), {})) == ["run_id", "kl"]
+
+
 def test_runs_of_another_prior_learned_by_their_distortion():
     runs = made_up("laptop", blind=[0, 1]).assign(kl=math.nan)
     assert on_rows(runs, "laptop").n_left_out["A-fig2-vae"] == 4

@@ -34,6 +34,13 @@ def test_parameter_counts(name, channels, encoder, decoder):
     assert count(NETS[name].decoder((channels, 64, 64), 10)) == decoder
 
 
+def test_the_shallow_net_sees_a_map_of_4_x_4():
+    """Weights and biases layer by layer, on images of 32 x 32 pixels."""
+    encoder, decoder = (half((1, 32, 32), 10) for half in NETS["conv_shallow"][:2])
+    assert count(encoder) == 136 + 2_064 + 8_224 + (512 * 128 + 128) + 2_580
+    assert count(decoder) == 1_408 + (128 * 512 + 512) + 8_208 + 2_056 + 129
+
+
 def test_critics_have_the_printed_depths():
     assert count(CRITICS["kim_mnih_critic"](10)) == 4_017_002
     assert count(CRITICS["dlib_critic"](10)) == 5_018_002

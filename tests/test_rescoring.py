@@ -299,6 +299,7 @@ def test_the_median_seeds_decoder_and_codes_are_committed(home, monkeypatch):
     torch.testing.assert_close(kept.mean, mean[0], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(kept.logvar, logvar[0], rtol=1e-3, atol=1e-3)
     assert set(kept.decoder) == set(model.params["decoder"])
+    assert kept.seed == median
     tensors, _ = store.read_tensors(path)
     assert {t.dtype for t in tensors.values()} == {torch.float16}
     # another median replaces it

@@ -13,6 +13,7 @@ CHANGES = {
     "experiment": "other", "profile": "laptop", "dataset": "other", "size": 8, "pixel_area": 4,
     "objective": "vae", "weights": {"beta": 5.0}, "net": "mlp_256", "n_axes": 4, "batch": 16,
     "steps": 150, "learning_rate": 2e-3, "precision": "bf16", "noise_correlation": 0.5,
+    "cooldown": 0.5,
 }  # fmt: skip
 
 
@@ -25,7 +26,8 @@ def test_an_id_changes_with_every_declared_setting(name):
 
 
 def test_every_setting_is_tried_above():
-    assert set(CHANGES) | {"critic", "nets", "steps_after"} == set(Run.__dataclass_fields__)
+    apart = {"critic", "nets", "steps_after", "axes_per_feature"}
+    assert set(CHANGES) | apart == set(Run.__dataclass_fields__)
     critics = [tiny.run("factor_vae", critic=name).id(0) for name in ("critic_256", "dlib_critic")]
     assert len(set(critics)) == 2
 
@@ -106,6 +108,29 @@ def test_a_second_phase_is_mentioned_where_there_is_one(monkeypatch):
     assert tiny.run().all_steps() == 100
 
 
+def test_learning_rates_fall_to_0_over_the_cooldown():
+    assert "cooldown" not in tiny.run().declared()
+    assert [tiny.run().rate_factor(step) for step in (0, 50)] == [1, 1]
+    run = tiny.run(steps=400, cooldown=0.5)
+    root = 0.5**0.5 / 2
+    assert [run.rate_factor(step) for step in range(0, 400, 50)] == pytest.approx(
+        [1] * 5 + [0.5 + root, 0.5, 0.5 - root]
+    )
+    whole = tiny.run(steps=150, cooldown=1)
+    assert [whole.rate_factor(step) for step in (0, 50, 100)] == pytest.approx([1, 0.75, 0.25])
+    with pytest.raises(ValueError, match=r"cooldown is a share of the steps, 0 to 1, got 1.5"):
+        tiny.run(cooldown=1.5)
+
+
+def test_each_phase_has_its_own_cooldown(monkeypatch):
+    recipe = OBJECTIVES["vae"]
+    again = (tuple(p._replace(name="again") for p in players) for players in recipe.rounds)
+    monkeypatch.setitem(OBJECTIVES, "twice", recipe._replace(after=tuple(again)))
+    run = tiny.run("twice", steps_after=150, cooldown=1)
+    factors = [run.rate_factor(step) for step in range(0, 250, 50)]
+    assert factors == pytest.approx([1, 0.5, 1, 0.75, 0.25])
+
+
 def test_sizes_and_steps_are_whole_numbers():
     with pytest.raises(ValueError, match=r"batch must be a whole number, got 2.5"):
         tiny.run(batch=2.5)
@@ -176,3 +201,20 @@ def test_a_rise_takes_steps(steps):
     """At none the capacity of the first step would be 0 / 0."""
     with pytest.raises(ValueError, match="capacity_steps of annealed_vae must be above 0, got"):
         tiny.run("annealed_vae", weights={"capacity_steps": steps})
+
+
+def test_features_of_several_axes_are_declared_of_objectives_that_know_them():
+    plain, run = tiny.run("factor_vae", n_axes=4), tiny.run("factor_vae", n_axes=4,
+                                                            axes_per_feature=2)  # fmt: skip
+    assert plain.features() is None
+    assert run.features() == [[0, 1], [2, 3]]
+    assert "axes_per_feature" not in plain.declared()
+    assert run.declared()["axes_per_feature"] == 2
+    assert run.id(0) != plain.id(0)
+    with pytest.raises(ValueError, match="multiple of axes_per_feature, got 3 axes in features"):
+        tiny.run("factor_vae", n_axes=3, axes_per_feature=2)
+    with pytest.raises(ValueError, match=r"beta_vae knows no features.*factor_vae.*intervention"):
+        tiny.run("beta_vae", n_axes=4, axes_per_feature=2)
+    for wrong in (0, -1, 1.5):
+        with pytest.raises(ValueError, match="axes_per_feature must be"):
+            tiny.run("factor_vae", n_axes=4, axes_per_feature=wrong)

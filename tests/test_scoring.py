@@ -1,5 +1,6 @@
 """Scores of models made by hand, whose numbers are known."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from disentangled import data as datasets
 from disentangled import gaussian, metrics, scoring, tables
 from disentangled.data import FactorData
 from disentangled.scoring.elsewhere import elsewhere
-from disentangled.scoring.pictures import RECONSTRUCTED, TRAVERSAL
+from disentangled.scoring.pictures import RECONSTRUCTED, SAMPLED, TRAVERSAL
 from disentangled.scoring.tc_mean_sample import telling
 from disentangled.training import Fitted
 
@@ -393,6 +394,15 @@ def test_traversals_move_one_axis_of_the_image_in_the_middle():
             assert np.abs(moving[axis, place, 0, 0].astype(int) - expected).max() <= 1
 
 
+def test_samples_are_decoded_of_codes_from_the_prior():
+    """The decoder gives every axis a pixel, white where the code is above 0."""
+    samples = pictures_of(model(1.0, 0.0, slope=1000.0))["samples"]
+    assert (samples.shape, samples.dtype) == ((SAMPLED, 1, 1, 3), np.uint8)
+    drawn = torch.randn(SAMPLED, 3, generator=torch.Generator().manual_seed(scoring.SCORE_SEED))
+    far = drawn.abs().numpy() > 0.01
+    np.testing.assert_array_equal(samples[:, 0, 0][far], 255 * (drawn.numpy() > 0)[far])
+
+
 def test_reconstructions_stand_beside_their_originals():
     fitted = model(1.0, 0.0, slope=100.0)  # decodes the means -1, -1/3, 1/3, 1 to 0, 0, 1, 1
     pictures = pictures_of(fitted)
@@ -429,3 +439,62 @@ def test_scores_elsewhere_need_the_same_factors(monkeypatch):
     code = scoring.encoded(fitted, DATA)
     with pytest.raises(ValueError, match="turned must list the factors of pixels image by image"):
         elsewhere(fitted, DATA, code, dataset="turned")
+
+
+def test_scores_read_features_of_several_axes():
+    """Four axes in two features, each of which shows one factor twice: the scores of the code of
+    two axes that they were made of; axis by axis no factor would have a gap."""
+    factors = torch.cartesian_prod(*[torch.arange(4)] * 2).repeat(40, 1)
+    data = FactorData("squares", torch.zeros(640, 1, 1, 1, dtype=torch.uint8), factors,
+                      ("name", "row"), (4, 4), source="made up", unordered=("name",))  # fmt: skip
+    mean = factors[:, [0, 0, 1, 1]].float() * torch.tensor([1.0, -2.0, 1.0, 3.0])
+    code = scoring.Encoded(mean, torch.full_like(mean, -9.0), mean)
+    fitted = model(1.0, 0.0)
+
+    def of(n_axes, axes_per_feature, names):
+        run = tiny.run("factor_vae", n_axes=n_axes, axes_per_feature=axes_per_feature)
+        found = scoring.taken(names, dataclasses.replace(fitted, run=run), data, code)
+        return {line["quantity"]: line["value"] for s in found.values() for line in s.numbers}
+
+    names = ("dci_forest", "dci_boosting", "irs", "sap_mixed", "sap_logistic")
+    features, axes = of(4, 2, names), of(4, 1, names)
+    assert features["dci_forest"] == pytest.approx(1.0, abs=1e-6)
+    assert features["dci_forest_completeness"] == pytest.approx(1.0, abs=1e-6)
+    assert axes["dci_forest_completeness"] < 0.8
+    assert features["dci_boosting_completeness"] == pytest.approx(1.0, abs=1e-6)
+    assert features["irs_maximum"] == pytest.approx(1.0)
+    # least squares tell the row, and no other feature does; names at 1 less chance, 1 / 4
+    assert features["sap_logistic"] == pytest.approx(0.75, abs=0.08)
+    assert features["sap_mixed"] == pytest.approx(0.875, abs=0.04)
+    assert axes["sap_logistic"] == axes["sap_mixed"] == pytest.approx(0.0, abs=0.02)
+
+
+def test_translation_of_a_decoder_whose_axes_show_apart():
+    """Each axis has quarters of the image of its own; one that does nothing asks for nothing."""
+    rows = torch.arange(8)
+    images = (85 * FACTORS[:, rows // 3]).to(torch.uint8).view(64, 1, 8, 1).expand(-1, -1, -1, 8)
+    data = FactorData("bars", images.contiguous(), FACTORS, DATA.factor_names, (4, 4, 4),
+                      source="made up")  # fmt: skip
+
+    class Bars(Decoder):
+        def forward(self, z):
+            return (self.slope * z)[:, rows // 3].view(-1, 1, 8, 1).expand(-1, -1, -1, 8)
+
+    def found(slope):
+        fitted = model(1.0, 2 * math.log(SD))
+        nets = {**fitted.templates, "decoder": Bars(slope)}
+        params = {**fitted.params, "decoder": {"slope": torch.tensor([slope])}}
+        fitted = dataclasses.replace(fitted, templates=nets, params=params)
+        mean = 2 * FACTORS / 3 - 1
+        code = scoring.Encoded(mean, torch.zeros_like(mean), mean)
+        return {n["quantity"]: n for n in numbers_of(["translation"], fitted, data, code)}
+
+    shown, blind = found(2.0), found(0.0)
+    assert 0 < shown["translation_difficulty"]["value"] < 1
+    p = torch.sigmoid(2 * torch.tensor([-1, -1 / 3, 1 / 3, 1], dtype=torch.float64))
+    floor = 64 * float((-p * p.log() - (1 - p) * (1 - p).log()).mean())
+    assert shown["translation_floor"]["value"] == pytest.approx(floor, rel=0.1)
+    assert shown["translation_loss"]["value"] > shown["translation_floor"]["value"]
+    assert shown["translation_loss"]["unit"] == "nats"
+    assert math.isnan(blind["translation_difficulty"]["value"])
+    assert blind["translation_floor"]["value"] == pytest.approx(64 * math.log(2), rel=1e-5)

@@ -265,6 +265,30 @@ def test_a_stack_equals_a_plain_loop(step, n_steps):
         torch.testing.assert_close(parameters(fitted, seed), end, rtol=0, atol=5e-5)
 
 
+@pytest.mark.parametrize("step", [vae, factor_vae])
+def test_a_cooling_stack_equals_a_plain_loop(step):
+    run = tiny.run(step.__name__, steps=200, cooldown=0.75)
+    stack = Stack(run, (4, 7), DATA, tiny.CPU)
+    for _ in range(4):
+        stack.advance()
+    fitted = training._fitted(stack, {}, {}, 0.0)
+    for seed in fitted.seeds:
+        plain, stream = Plain(run, seed), Stream(run, seed, DATA)
+        for start, factor in [(0, 1), (50, 1), (100, 0.75), (150, 0.25)]:
+            for optimiser in (plain.optimiser, plain.critics):
+                optimiser.param_groups[0]["lr"] = 1e-3 * factor
+            drawn = stream.chunk(start)
+            for t in range(CHUNK):
+                now = {name: values[t] for name, values in drawn.items()}
+                pixels = {n: DATA.pixels(now[n]) for n in ("x", "x_other") if n in now}
+                order = {"order": now["order"].sort(dim=0).indices} if "order" in now else {}
+                step(plain, **now | pixels | order)
+        end = plain.vector([getattr(plain, role) for role in run.roles()])
+        torch.testing.assert_close(parameters(fitted, seed), end, rtol=0, atol=5e-5)
+        slower = fit(tiny.run(step.__name__, steps=200), [seed], DATA, hardware=tiny.CPU)
+        assert float((parameters(slower, seed) - end).abs().mean()) > 0.001
+
+
 def test_two_batches_and_turns_matter():
     """The plain loops of both FactorVAEs are far apart, so that each test above can fail."""
     ours = fit(tiny.run("factor_vae"), [4], DATA, hardware=tiny.CPU)
@@ -331,6 +355,19 @@ def test_inputs_are_drawn_in_the_order_of_their_declaration():
     assert list(Stream(tiny.run("vae"), 0, DATA).chunk()) == ["x", "noise"]
 
 
+def test_axes_of_a_feature_are_permuted_together():
+    """FactorVAE's critic then sees codes whose features are independent, each as it was."""
+    apart, run = (tiny.run("factor_vae", n_axes=4, axes_per_feature=n) for n in (1, 2))
+    keys = Stream(run, 3, DATA).chunk()["order"]
+    order = ORDER.read(DATA, keys[0])
+    assert torch.equal(order[:, 0], order[:, 1])
+    assert torch.equal(order[:, 2], order[:, 3])
+    assert not torch.equal(order[:, 0], order[:, 2])
+    assert Stream(apart, 3, DATA).chunk()["order"].unique().numel() > keys.unique().numel()
+    first, second = (fit(of, [3], DATA, hardware=tiny.CPU) for of in (apart, run))
+    assert float((parameters(first, 3) - parameters(second, 3)).abs().max()) > 1e-3
+
+
 def on_meta(objective, net, side, chunks=0, **changes):
     """Terms of one step (or of chunks) on the device that holds no values."""
     run = tiny.run(objective, net=net, size=side, **changes)
@@ -378,6 +415,11 @@ def test_dry_run_of_every_net(net):
     assert on_meta("factor_vae", net, 16) == {"autoencoder"} | TERMS["factor_vae"]
 
 
+def test_dry_run_of_a_cooling_run():
+    terms = on_meta("vae", "mlp_64", 4, chunks=True, cooldown=1.0)
+    assert terms == {"autoencoder"} | TERMS["vae"]
+
+
 def test_dry_run_catches_a_tensor_on_the_cpu(monkeypatch):
     def stray(x, logits, code, **settings):
         loss = objectives.vae(x, logits, code, **settings)
@@ -414,8 +456,9 @@ def test_compiled_steps_give_the_same_numbers(monkeypatch):
         torch.testing.assert_close(terms[1][name], value, rtol=1e-4, atol=1e-4)
 
 
-def test_going_on_from_a_checkpoint_changes_nothing():
-    run = tiny.run("factor_vae", steps=150)
+@pytest.mark.parametrize("cooldown", [0.0, 1.0])
+def test_going_on_from_a_checkpoint_changes_nothing(cooldown):
+    run = tiny.run("factor_vae", steps=150, cooldown=cooldown)
     kept = []
     whole = list(trajectory(run, tiny.SEEDS, DATA, milestones=(100,), hardware=tiny.CPU,
                             save=kept.append, save_every=0.0))  # fmt: skip

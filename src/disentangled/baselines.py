@@ -49,6 +49,22 @@ def published(experiment: str) -> pd.DataFrame:
     return table[table["experiment"] == experiment].drop(columns="experiment")
 
 
+def against_baselines(law: str) -> dict[str, int]:
+    """In how many columns of paper B's Tables 1 to 3 its model is best, ties for best, or is not.
+
+    Args:
+        law: "independent" or "correlated", of the factors; a column is a score on a data set.
+    """
+    counts = {"best": 0, "tie": 0, "not best": 0}
+    table = published("intervention")
+    for _, column in table[table["score"].str.endswith(law)].groupby("score"):
+        value = column["value"].astype(float)
+        ours = column["objective"] == "intervention"
+        margin = value[ours].item() - value[~ours].max()
+        counts["best" if margin > 0 else "tie" if margin == 0 else "not best"] += 1
+    return counts
+
+
 def _scored(data: FactorData) -> tuple[list[str], list[int]]:
     names = [name for name in data.factor_names if name not in data.nuisances]
     return names, [data.factor_index(name) for name in names]

@@ -31,12 +31,12 @@ perceptrons to 0.5 for convolutions in turn (README's table of speed)."""
 
 WARM_UP = 0.3  # seconds of matrix products after which a device runs at its sustained rate
 
-IN_TURN_ON_CPU = 5e7
+IN_TURN_ON_CPU = 3e7
 """Multiply-adds of a step's forward pass above which a CPU trains seeds one after the other.
 
 Stacked convolutions become grouped ones, slower on a CPU than plain ones one after the other, also
-the four narrow ones at 32 x 32 (1.2e8 multiply-adds); stacked perceptrons (2e7) are faster. The
-ratios stand in the README's table of speed, under "at once".
+the four narrow ones at 32 x 32 (1.2e8 multiply-adds; README's table of speed, under "at once") and
+the three of `conv_shallow` (4e7; 0.8 of the speed); stacked perceptrons (2e7) are faster.
 """
 
 Shape = tuple[int, int, int]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -84,7 +85,7 @@ def learned(runs: pd.DataFrame, run_of: Mapping[str, Run]) -> pd.DataFrame:
             of_picture = run.pixel_area * one_picture(run.dataset, run.size)
         bound = BELOW_ONE_PICTURE * of_picture
         keep.append(line["distortion"] < bound and not line["kl"] > LARGEST_KL)
-    return runs[keep]
+    return runs[np.array(keep, dtype=bool)]  # of no runs too, a list would name columns
 
 
 def last_quarter(runs: pd.DataFrame) -> pd.DataFrame:

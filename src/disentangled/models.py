@@ -27,12 +27,13 @@ CODES = "codes"
 
 
 class Kept(NamedTuple):
-    """A committed model: its decoder's tensors by name, in float32, and mean and log-variance of
-    all images, each (N, D)."""
+    """A committed model: its decoder's tensors by name, in float32, mean and log-variance of all
+    images, each (N, D), and its seed."""
 
     decoder: dict[str, Tensor]
     mean: Tensor
     logvar: Tensor
+    seed: int
 
 
 def _home(run: Run) -> Path:
@@ -146,5 +147,5 @@ def committed(setting: Setting) -> Kept | None:
             tensors, _ = store.read_tensors(path)
             mean, logvar = tensors.pop(CODES).float()
             decoder = {k.removeprefix("decoder/"): v.float() for k, v in tensors.items()}
-            return Kept(decoder, mean, logvar)
+            return Kept(decoder, mean, logvar, seed)
     return None

@@ -112,7 +112,8 @@ class Record:
         verdict = facts["verdict"]
         if verdict == "not run":
             return "Not run: the rows that would answer this are not there."
-        unit = "" if facts["unit"] in ("score", "correlation") else " nats"
+        of = facts["unit"].partition(" ")[0]  # "nats" of "nats of distortion"
+        unit = "" if of in ("score", "correlation") else f" {of}"
         # infinity is kept as text
         effect = _minus(f"{float(facts['effect']):.2g}{unit}")
         if verdict == "described":

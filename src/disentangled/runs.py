@@ -34,6 +34,15 @@ PRECISIONS = {
 NO_WEIGHTS: Mapping[str, float | str] = MappingProxyType({})
 NO_NETS: Mapping[str, str] = MappingProxyType({})
 
+LATE: Mapping[str, Any] = {
+    "nets": {},
+    "noise_correlation": 0.0,
+    "steps_after": 0,
+    "cooldown": 0.0,
+    "axes_per_feature": 1,
+}
+"""Settings that runs have since ids exist, with their defaults, at which ids leave them out."""
+
 
 def known(kind: str, name: str, names: Mapping[str, Any]) -> None:
     """Raise a ValueError that lists the valid names unless the name is one of them."""
@@ -54,12 +63,15 @@ class Run:
     noise_correlation is σ of the noise's covariance (1 - σ) I + σ 11ᵀ (see
     `gaussian.equicorrelated`); 0 is the independent noise of every VAE but paper A's.
     steps_after is the length of the second phase of a recipe that has one.
+    cooldown is the last share of a phase's steps over which every player's learning rate falls
+    to 0 along half a cosine (see `rate_factor`); 0 keeps it constant.
+    axes_per_feature is how many axes each feature of the code has; the objective must know them.
 
     Raises:
         ValueError: an unknown name or weight, a weight of another kind, one that is not finite
             or not above 0 where it must be, a role without a net or a net without a role, a size
-            that is not above 0, steps that are no multiple of `CHUNK`, or a correlation that no
-            density has.
+            that is not above 0, steps that are no multiple of `CHUNK`, a cooldown that is no
+            share, or a correlation that no density has.
     """
 
     experiment: str
@@ -79,6 +91,8 @@ class Run:
     precision: str = "fp32"
     noise_correlation: float = 0.0
     steps_after: int = 0
+    cooldown: float = 0.0
+    axes_per_feature: int = 1
 
     def __post_init__(self) -> None:
         known("objective", self.objective, OBJECTIVES)
@@ -103,12 +117,13 @@ class Run:
         known("precision", self.precision, PRECISIONS)
         if "scheme" in weights:
             known("scheme", str(weights["scheme"]), SCHEMES)
-        for name in ("size", "pixel_area", "n_axes", "batch", "learning_rate"):
+        sizes = ("size", "pixel_area", "n_axes", "batch", "axes_per_feature")
+        for name in (*sizes, "learning_rate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
-        for name in ("size", "pixel_area", "n_axes", "batch", "steps", "steps_after"):
+        for name in (*sizes, "steps", "steps_after"):
             object.__setattr__(self, name, whole(getattr(self, name), name))
-        for name in ("learning_rate", "noise_correlation"):
+        for name in ("learning_rate", "noise_correlation", "cooldown"):
             object.__setattr__(self, name, float(getattr(self, name)))
         if self.steps <= 0 or self.steps % CHUNK:
             raise ValueError(f"steps must be a positive multiple of {CHUNK}, got {self.steps}")
@@ -119,6 +134,20 @@ class Run:
             raise ValueError(
                 f"{self.objective} has {phase if recipe.after else 'no second phase'}, got "
                 f"steps_after={self.steps_after}"
+            )
+        if not 0 <= self.cooldown <= 1:
+            raise ValueError(f"cooldown is a share of the steps, 0 to 1, got {self.cooldown}")
+        if self.n_axes % self.axes_per_feature:
+            raise ValueError(
+                f"n_axes must be a multiple of axes_per_feature, got {self.n_axes} axes in "
+                f"features of {self.axes_per_feature}"
+            )
+        if self.axes_per_feature > 1 and not recipe.has_features:
+            of_them = sorted(name for name, of in OBJECTIVES.items() if of.has_features)
+            raise ValueError(
+                f"{self.objective} knows no features of several axes, got "
+                f"axes_per_feature={self.axes_per_feature}; leave it out, or choose one of "
+                f"{', '.join(of_them)}"
             )
         lowest = -1 / (self.n_axes - 1) if self.n_axes > 1 else -1.0
         if not lowest < self.noise_correlation < 1:
@@ -179,6 +208,25 @@ class Run:
         """Steps of both phases."""
         return self.steps + self.steps_after
 
+    def rate_factor(self, step: int) -> float:
+        """What every learning rate is multiplied with in the `CHUNK` steps from this one on.
+
+        min(1, (T - t) / (c T)),   t steps of the phase's T done, c the cooldown
+        """
+        if not self.cooldown:
+            return 1.0
+        second = step >= self.steps
+        length = self.steps_after if second else self.steps
+        left = length - (step - self.steps if second else step)
+        return 0.5 - 0.5 * math.cos(math.pi * min(1.0, left / (self.cooldown * length)))
+
+    def features(self) -> list[list[int]] | None:
+        """The axes of each feature, as metrics take them; None where every axis is one."""
+        if self.axes_per_feature == 1:
+            return None
+        size = self.axes_per_feature
+        return [list(range(first, first + size)) for first in range(0, self.n_axes, size)]
+
     def noise_covariance(self) -> Tensor | None:
         """The noise's covariance (n_axes, n_axes) in float64; None where it is independent."""
         if self.noise_correlation == 0:
@@ -188,8 +236,8 @@ class Run:
     def declared(self) -> dict[str, Any]:
         """All settings that decide the numbers, with the versions of what computes them.
 
-        What a run may have since ids exist (nets of other roles, correlated noise, a second
-        phase) is mentioned only where it is not the default: ids from before stay.
+        What a run may have since ids exist (`LATE`) is mentioned only where it is not the
+        default: ids from before stay.
         """
         versions: dict[str, Any] = {
             "objective": OBJECTIVES[self.objective].method_version,
@@ -199,8 +247,8 @@ class Run:
         if self.nets:
             versions["nets"] = {role: version(name) for role, name in self.nets.items()}
         settings = {**asdict(self), "weights": dict(self.weights), "nets": dict(self.nets)}
-        for late in ("nets", "noise_correlation", "steps_after"):
-            if not settings[late]:
+        for late, default in LATE.items():
+            if settings[late] == default:
                 del settings[late]
         return settings | {"method_versions": versions}
 

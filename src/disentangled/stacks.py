@@ -96,11 +96,11 @@ class Stack:
         self.optimisers = {
             player.name: torch.optim.Adam(
                 self.moved(player),
-                lr=player.learning_rate or self.run.learning_rate,
+                lr=self._rate(player),
                 betas=player.betas,
                 eps=ADAM_EPS,
-                fused=device.type in ("cpu", "cuda"),
-                capturable=device.type in ("cpu", "cuda"),
+                fused=_fuses(device),
+                capturable=_fuses(device),
             )
             for player in self.recipe.players()
         }
@@ -110,6 +110,22 @@ class Stack:
         self.drawn: dict[str, Tensor] = {}
         self.sums: dict[str, Tensor] = {}
         self.replay: Callable[[], None] | None = None
+
+    def _rate(self, player: Player) -> float | Tensor:
+        """The player's learning rate; one that will fall is a tensor where Adam is fused, so that
+        a graph of the step reads what `_cool` writes."""
+        rate, device = self._full_rate(player), self.hardware.device
+        return torch.tensor(rate, device=device) if self.run.cooldown and _fuses(device) else rate
+
+    def _full_rate(self, player: Player) -> float:
+        return player.learning_rate or player.rate_share * self.run.learning_rate
+
+    def _cool(self) -> None:
+        """Give the optimisers the learning rates of the coming chunk."""
+        for player in self.recipe.players():
+            rate = self._full_rate(player) * self.run.rate_factor(self.step)
+            for group in self.optimisers[player.name].param_groups:
+                group["lr"] = group["lr"].fill_(rate) if torch.is_tensor(group["lr"]) else rate
 
     def moved(self, player: Player) -> list[Tensor]:
         """The parameters that the player moves, in a fixed order."""
@@ -130,7 +146,9 @@ class Stack:
             "pixel_area": self.run.pixel_area,
             **self.run.weights,
         }
-        # Only then, so that an objective of one's own need not know of it.
+        # Only then, so that an objective of one's own need not know of them.
+        if self.run.axes_per_feature != 1:
+            settings["axes_per_feature"] = self.run.axes_per_feature
         if (noise := self.run.noise_covariance()) is not None:
             settings["noise_covariance"] = gaussian.prepared(
                 noise, self.hardware.device, n_axes=self.run.n_axes
@@ -224,6 +242,8 @@ class Stack:
             self.sums, self.replay = {}, None
         for total in self.sums.values():
             total.zero_()
+        if self.run.cooldown:
+            self._cool()
 
     def end_chunk(self) -> dict[str, Tensor]:
         """Count the steps and draw ahead, while the device may still work; the mean of every
@@ -344,6 +364,11 @@ def image_shape(data: FactorData) -> tuple[int, int, int]:
     """(C, H, W) of the images."""
     _, channels, height, width = data.images.shape
     return channels, height, width
+
+
+def _fuses(device: torch.device) -> bool:
+    """Whether Adam has one kernel for all parameters on this device."""
+    return device.type in ("cpu", "cuda")
 
 
 def _stacked(models: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -24,7 +24,10 @@ class Stream:
     def chunk(self, first: int = 0) -> dict[str, Tensor]:
         """What the recipe's inputs draw for `CHUNK` steps, each (CHUNK, ...), drawn in the order
         of their declaration; `first` steps were taken before."""
-        source = Source(self.data, CHUNK, first, self.run.batch, self.run.n_axes, self.root)
+        run = self.run
+        source = Source(
+            self.data, CHUNK, first, run.batch, run.n_axes, self.root, run.axes_per_feature
+        )
         return drawn_from(self.recipe.inputs, source, self.generator)
 
 

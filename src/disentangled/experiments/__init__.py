@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from disentangled.experiments import beta_tcvae, correlated_noise, split_encoder
+from disentangled.experiments import (
+    beta_tcvae,
+    correlated_noise,
+    intervention,
+    rtc_vae,
+    split_encoder,
+)
 from disentangled.experiments.setting import PROFILES, Setting, checked, larger
 from disentangled.runs import Run, known
 
@@ -12,12 +18,16 @@ EXPERIMENTS: dict[str, Callable[[str], list[Setting]]] = {
     "beta_tcvae": beta_tcvae.settings,
     "correlated_noise": correlated_noise.settings,
     "split_encoder": split_encoder.settings,
+    "rtc_vae": rtc_vae.settings,
+    "intervention": intervention.settings,
 }
 
 READ: dict[str, Callable[[str, Run], bool]] = {
     "beta_tcvae": beta_tcvae.reads,
     "correlated_noise": correlated_noise.reads,
     "split_encoder": split_encoder.reads,
+    "rtc_vae": rtc_vae.reads,
+    "intervention": intervention.reads,
 }
 """Whether the test of a claim reads a setting's runs, by experiment: (claim's id, run)."""
 

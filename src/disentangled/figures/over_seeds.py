@@ -49,6 +49,11 @@ METHODS = Methods(
     factor_vae=("FactorVAE", COLOURS["green"]),
     beta_tcvae_dlib=("β-TCVAE as in disentanglement_lib", COLOURS["orange"]),
     factor_vae_dlib=("FactorVAE as in disentanglement_lib", COLOURS["sky"]),
+    rtc_vae=("RTC-VAE", COLOURS["vermilion"]),
+    dip_vae_i=("DIP-VAE-I", COLOURS["blue"]),
+    dip_vae_ii=("DIP-VAE-II", COLOURS["sky"]),
+    rtc_vae_supervised=("RTC-VAE with the penalty on axes", COLOURS["orange"]),
+    annealed_vae=("AnnealedVAE", COLOURS["sky"]),
     # variants, which stand in tables and share no figure with what they vary
     factor_vae_leaking=("FactorVAE, the critic's loss trains the encoder too", COLOURS["green"]),
     beta_tcvae_flow=("β-TCVAE with a learned prior", COLOURS["vermilion"]),

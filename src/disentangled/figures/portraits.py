@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -79,6 +79,29 @@ def side_by_side(
         (moving,) = _pictures(line, experiment, profile, "traversals")
         _mosaic(grid, moving[:, within], [f"axis {axis}" for axis in range(n_axes)])
     return finish(figure, profile, _origin(*runs.values()))
+
+
+def all_axes(line: pd.Series[Any], experiment: str, *, profile: str) -> Figure:
+    """One run: reconstructions, traversals of every axis, and samples of the prior (Cheng et al.
+    2020, Figures 12 and 13)."""
+    moving, drawn = _pictures(line, experiment, profile, "traversals", "samples")
+    n_axes, n_columns = moving.shape[:2]
+    some = drawn[: 2 * n_columns].reshape(2, n_columns, *drawn.shape[1:])
+    figure, (strip, grid, sheet) = plt.subplots(
+        3, 1, figsize=(6.4, 0.62 * (n_axes + 6)), height_ratios=[2, n_axes, 2]
+    )
+    _reconstructions(strip, line, experiment, profile, first=n_columns)
+    _mosaic(grid, moving, [f"axis {axis}" for axis in range(n_axes)])
+    _mosaic(sheet, some, ["samples", ""])
+    return finish(figure, profile, _origin(line))
+
+
+def walks(
+    line: pd.Series[Any], axes: Sequence[int], experiment: str, panel: Axes, *, profile: str
+) -> None:
+    """Traversals of these axes of a run, in a panel."""
+    (moving,) = _pictures(line, experiment, profile, "traversals")
+    _mosaic(panel, moving[list(axes)], [f"axis {axis}" for axis in axes])
 
 
 def _parts(axes: Axes, line: pd.Series[Any], longest: float, before: str = "") -> None:

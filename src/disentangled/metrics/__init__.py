@@ -1,4 +1,8 @@
-"""Scores of disentanglement. They take codes and factors as arrays and never see a network."""
+"""Scores of disentanglement. They take codes and factors as arrays and never see a network.
+
+`translation_difficulty`, which is not among `METRICS`, takes no factors, and what decodes and
+what learns as functions.
+"""
 
 from collections.abc import Callable
 
@@ -13,6 +17,11 @@ from disentangled.metrics.mig_exact import mig_exact
 from disentangled.metrics.neighbour_r2 import neighbour_r2
 from disentangled.metrics.sap import sap
 from disentangled.metrics.total_correlation import gaussian_tc, neighbour_tc, tree_tc
+from disentangled.metrics.translation import (
+    pixel_entropy,
+    translation_difficulty,
+    translation_limit,
+)
 from disentangled.types import Score
 
 METRICS: dict[str, Callable[..., Score]] = {
@@ -46,6 +55,9 @@ __all__ = [
     "mig_exact",
     "neighbour_r2",
     "neighbour_tc",
+    "pixel_entropy",
     "sap",
+    "translation_difficulty",
+    "translation_limit",
     "tree_tc",
 ]

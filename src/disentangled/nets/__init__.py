@@ -4,7 +4,7 @@ An encoder maps images (B, C, H, W) to a mean and a log-variance, each (B, D); a
 code (B, D) to Bernoulli logits (B, C, H, W); a critic maps a code to two logits (B, 2), the
 first for "drawn from q(z)", the second for "drawn from the product of its marginals". A prior maps
 a code (B, D) to the log-density of every axis (B, D), in nats. The nets of a GAN are described
-where they are built, in `nets.info_gan`.
+where they are built, in `nets.info_gan`, those of paper B in `nets.intervention`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from disentangled.nets import conv, critic, info_gan, mlp, prior, split
+from disentangled.nets import conv, critic, info_gan, intervention, mlp, prior, split
 from disentangled.nets.bound import Bound
 
 Shape = tuple[int, int, int]
@@ -41,6 +41,8 @@ NETS: dict[str, Net] = {
     "burgess_conv": Net(conv.burgess_encoder, conv.burgess_decoder),
     "cheng_conv": Net(conv.cheng_encoder, conv.cheng_decoder),
     "conv_small": Net(conv.small_encoder, conv.small_decoder, method_version=2),
+    "conv_shallow": Net(conv.shallow_encoder, conv.shallow_decoder),
+    "digits_conv": Net(intervention.digits_posterior, intervention.digits_decoder),
 }
 
 # Split encoders: the number is the depth of the split; "narrow" has the vanilla parameter count.
@@ -90,6 +92,18 @@ PARTS: dict[str, Part] = {
     "info_gan_small_generator": Part(info_gan.small_generator),
     "info_gan_small_discriminator": Part(info_gan.small_discriminator),
     "info_gan_small_contrastive": Part(info_gan.small_contrastive),
+    "intervention_encoder": Part(intervention.encoder),
+    "intervention_decoder": Part(intervention.decoder, roles=("decoder",)),
+    "intervention_judge": Part(intervention.judge),
+    "intervention_small_encoder": Part(intervention.small_encoder),
+    "intervention_small_judge": Part(intervention.small_judge),
+    "intervention_digits_encoder": Part(intervention.digits_encoder),
+    "intervention_digits_decoder": Part(intervention.digits_decoder, roles=("decoder",)),
+    "intervention_digits_judge": Part(intervention.digits_judge),
+    "intervention_flowers_encoder": Part(intervention.flowers_encoder),
+    "intervention_flowers_decoder": Part(intervention.flowers_decoder, roles=("decoder",)),
+    "intervention_flowers_judge": Part(intervention.flowers_judge),
+    "intervention_translator": Part(intervention.translator),
 }
 
 

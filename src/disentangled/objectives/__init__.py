@@ -42,12 +42,20 @@ from disentangled.objectives.inputs import (
     Source,
     as_drawn,
 )
+from disentangled.objectives.intervention import adversarial, intervention, intervention_first
 from disentangled.objectives.recipes import OBJECTIVES
 from disentangled.objectives.rtc_vae import (
     axes_of_factors,
     rtc_penalty,
     rtc_vae,
     rtc_vae_supervised,
+)
+from disentangled.objectives.translation import (
+    Pairs,
+    translation_loss,
+    translation_pairs,
+    translator,
+    with_feature,
 )
 
 __all__ = [
@@ -61,9 +69,11 @@ __all__ = [
     "Heard",
     "Input",
     "Nets",
+    "Pairs",
     "Player",
     "Recipe",
     "Source",
+    "adversarial",
     "annealed_vae",
     "as_drawn",
     "axes_of_factors",
@@ -87,12 +97,18 @@ __all__ = [
     "info_gan_cr",
     "info_gan_discriminator",
     "info_gan_encoder",
+    "intervention",
+    "intervention_first",
     "one_player",
     "permute_axes",
     "rtc_penalty",
     "rtc_vae",
     "rtc_vae_supervised",
     "sampled_vae",
+    "translation_loss",
+    "translation_pairs",
+    "translator",
     "unrolled",
     "vae",
+    "with_feature",
 ]

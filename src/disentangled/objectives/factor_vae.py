@@ -123,6 +123,7 @@ def _autoencoder(
     heard: Heard,
     *,
     n_data: int,
+    axes_per_feature: int = 1,
     **settings: Any,
 ) -> tuple[Loss, Heard]:
     code = encode(nets, draw["x"], draw["noise"])
@@ -178,6 +179,7 @@ FACTOR_VAE = Recipe(
     _NETS,
     {"order": ORDER, "x": IMAGES, "noise": NOISE, "x_other": IMAGES, "noise_other": NOISE},
     swept="gamma",
+    has_features=True,
 )
 """Kim & Mnih's: the critic plays after the autoencoder has moved."""
 

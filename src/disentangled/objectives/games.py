@@ -33,7 +33,7 @@ class Player(NamedTuple):
     Its loss is called as ``loss(nets, draw, heard, *, n_data, pixel_area, **weights)`` with the
     nets by role, each a function; with the recipe's inputs by name; and with what the players
     before it said in this step. It returns a `Loss` and what it says to those after it. betas are
-    its Adam's; learning_rate is its own, or None for the run's.
+    its Adam's; learning_rate is its own, or None for the run's times rate_share.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Player(NamedTuple):
     loss: Callable[..., tuple[Loss, Heard]]
     betas: tuple[float, float] = (0.9, 0.999)
     learning_rate: float | None = None
+    rate_share: float = 1.0
 
 
 def _encoder(nets: Nets, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,6 +63,7 @@ def _net(nets: Nets, role: str, field: str) -> Bound:
     return nets[role]
 
 
+_GIVEN = {"n_data", "pixel_area", "noise_covariance", "axes_per_feature"}
 IMAGES_AND_NOISE: Mapping[str, Input] = MappingProxyType({"x": IMAGES, "noise": NOISE})
 
 
@@ -80,6 +82,7 @@ class Recipe(NamedTuple):
     - swept: the weight that experiments vary, the column `weight` of `tables.per_run`; one that
       is called beta leaves the plain VAE at 1. Without one that column is 1.
     - positive: the weights that its losses divide by, or that count steps: they are above 0.
+    - has_features: whether its losses know features of several axes, `Run.axes_per_feature`.
     """
 
     rounds: Rounds
@@ -92,6 +95,7 @@ class Recipe(NamedTuple):
     method_version: int = 1
     swept: str = ""
     positive: tuple[str, ...] = ()
+    has_features: bool = False
 
     def players(self) -> list[Player]:
         """All players of both phases, in order."""
@@ -121,7 +125,7 @@ class Recipe(NamedTuple):
                     f"{player.name} must move some of the nets {self.nets}, a tuple that names "
                     f"each once, got {player.nets!r}"
                 )
-        if taken := sorted({"n_data", "pixel_area", "noise_covariance"} & set(self.weights)):
+        if taken := sorted(_GIVEN & set(self.weights)):
             raise ValueError(f"every loss is given {', '.join(taken)}; name the weight otherwise")
         if self.swept and self.swept not in self.weights:
             raise ValueError(f"swept must be one of {sorted(self.weights)}, got {self.swept!r}")

@@ -23,6 +23,7 @@ class Source(NamedTuple):
     steps: T, the steps to draw for; first: the steps that were taken before them.
     batch, n_axes: B and D.
     root: (D, D), Cholesky factor of the noise's covariance; None where the noise is white.
+    axes_per_feature: how many axes each feature of the code has.
     """
 
     data: FactorData
@@ -31,6 +32,11 @@ class Source(NamedTuple):
     batch: int
     n_axes: int
     root: Tensor | None
+    axes_per_feature: int = 1
+
+    @property
+    def n_features(self) -> int:
+        return self.n_axes // self.axes_per_feature
 
 
 class Input(NamedTuple):
@@ -56,7 +62,8 @@ def _noise(source: Source, generator: Generator) -> Tensor:
 
 
 def _keys(source: Source, generator: Generator) -> Tensor:
-    return torch.rand(source.steps, source.batch, source.n_axes, generator=generator)
+    keys = torch.rand(source.steps, source.batch, source.n_features, generator=generator)
+    return keys.repeat_interleave(source.axes_per_feature, -1)  # a feature's axes stay together
 
 
 def _pixels(data: FactorData, index: Tensor) -> Tensor:
@@ -169,7 +176,8 @@ NOISE = Input(_noise, as_drawn)
 """Noise of the code (B, D) with the run's covariance."""
 
 ORDER = Input(_keys, _ranks)
-"""A permutation of the batch for every axis (B, D), one in each column."""
+"""A permutation of the batch for every axis (B, D), one in each column; the axes of a feature
+have the same one."""
 
 STEP = Input(_steps, as_drawn)
 """The number of steps taken before this one, an integer scalar: for weights that change in

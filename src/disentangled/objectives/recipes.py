@@ -11,6 +11,7 @@ from disentangled.objectives.factor_vae import FACTOR_VAE, FACTOR_VAE_DLIB, FACT
 from disentangled.objectives.games import Player, Recipe, one_player
 from disentangled.objectives.info_gan import INFO_GAN, INFO_GAN_CR
 from disentangled.objectives.inputs import IMAGES, NOISE, STEP
+from disentangled.objectives.intervention import INTERVENTION, INTERVENTION_FIRST
 from disentangled.objectives.rtc_vae import RTC_VAE, RTC_VAE_SUPERVISED
 
 OBJECTIVES: dict[str, Recipe] = {
@@ -45,6 +46,8 @@ OBJECTIVES: dict[str, Recipe] = {
     "beta_tcvae_flow": BETA_TCVAE_FLOW,
     "info_gan": INFO_GAN,
     "info_gan_cr": INFO_GAN_CR,
+    "intervention_first": INTERVENTION_FIRST,
+    "intervention": INTERVENTION,
 }
 
 __all__ = ["OBJECTIVES", "Player", "Recipe", "one_player"]

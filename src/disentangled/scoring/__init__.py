@@ -30,16 +30,19 @@ from disentangled.scoring.irs import irs
 from disentangled.scoring.losses import losses
 from disentangled.scoring.mapped import mapped
 from disentangled.scoring.mig import mig, mig_active, mig_exact
+from disentangled.scoring.neighbours import neighbours
 from disentangled.scoring.pictures import (
     RECONSTRUCTED,
     TRAVERSAL,
     Pictures,
     reconstructions,
+    samples,
     traversals,
 )
-from disentangled.scoring.sap import sap, sap_mixed
+from disentangled.scoring.sap import sap, sap_logistic, sap_mixed
 from disentangled.scoring.supervised import supervised
 from disentangled.scoring.tc_mean_sample import tc_mean_sample
+from disentangled.scoring.translation import translation
 from disentangled.store import Scored
 
 
@@ -75,16 +78,20 @@ SCORES: dict[str, ModelScore] = {
     "tc_mean_sample": ModelScore(tc_mean_sample, needs_factors=False),
     "sap": ModelScore(sap),
     "sap_mixed": ModelScore(sap_mixed),
+    "sap_logistic": ModelScore(sap_logistic),
     "dci_forest": ModelScore(dci_forest),
     "dci_boosting": ModelScore(dci_boosting),
     "irs": ModelScore(irs),
     "disintegration": ModelScore(disintegration),
+    "translation": ModelScore(translation, needs_factors=False),
     "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
 }
 
 PICTURES: dict[str, ModelPictures] = {
     "reconstructions": ModelPictures(reconstructions),
     "traversals": ModelPictures(traversals),
+    "samples": ModelPictures(samples),
+    "neighbours": ModelPictures(neighbours),
 }
 
 

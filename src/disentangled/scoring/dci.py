@@ -25,6 +25,7 @@ def dci_forest(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
         code.mean,
         data.factors,
         depths=[PRINTED_DEPTHS[name] for name in data.factor_names] if printed else None,
+        features=model.run.features(),
         generator=torch.Generator().manual_seed(SCORE_SEED),
     )
     depths = "printed" if printed else "cross-validated"
@@ -34,7 +35,10 @@ def dci_forest(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
 def dci_boosting(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """DCI of the mean codes by gains of classifiers boosted by histograms, over all factors."""
     score = metrics.dci_boosting(
-        code.mean, data.factors, generator=torch.Generator().manual_seed(SCORE_SEED)
+        code.mean,
+        data.factors,
+        features=model.run.features(),
+        generator=torch.Generator().manual_seed(SCORE_SEED),
     )
     return _numbers(model, data, "dci_boosting", score, "gains of boosting by histograms")
 

@@ -12,9 +12,13 @@ QUANTILES = {"irs_maximum": 1.0, "irs_quantile": 0.99}
 
 def irs(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     """IRS of the mean codes of all images, over all factors."""
-    factors = " ".join(data.factor_names)
-    return [
-        number(model.step, quantity, metrics.irs(code.mean, data.factors, quantile=share).value,
-               estimator=f"{share} quantile", code="mean", factors=factors, unit="1")
+    factors, features = " ".join(data.factor_names), model.run.features()
+    values = {
+        quantity: metrics.irs(code.mean, data.factors, quantile=share, features=features).value
         for quantity, share in QUANTILES.items()
+    }
+    return [
+        number(model.step, quantity, value, estimator=f"{QUANTILES[quantity]} quantile",
+               code="mean", factors=factors, unit="1")
+        for quantity, value in values.items()
     ]  # fmt: skip

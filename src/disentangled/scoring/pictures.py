@@ -1,4 +1,4 @@
-"""Pictures of a trained model: images beside their reconstructions, and traversals."""
+"""Pictures of a trained model: images beside their reconstructions, traversals, and samples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ TRAVERSAL = np.linspace(-2, 2, 9)
 
 RECONSTRUCTED = 10
 """Images that are kept beside their reconstructions, drawn with `SCORE_SEED`."""
+
+SAMPLED = 20
+"""Codes that are drawn from the prior and decoded, with `SCORE_SEED`."""
 
 Pictures = dict[str, np.ndarray]
 
@@ -46,6 +49,16 @@ def traversals(model: Fitted, data: FactorData, code: Encoded) -> Pictures:
     for axis in range(n_axes):
         moved[axis, :, axis] = torch.as_tensor(TRAVERSAL, dtype=moved.dtype)
     return {"traversals": decoded(model, data, moved)}
+
+
+def samples(model: Fitted, data: FactorData, code: Encoded) -> Pictures:
+    """What is decoded of codes drawn from the prior, N(0, I).
+
+    samples: uint8 (`SAMPLED`, C, H, W).
+    """
+    generator = torch.Generator().manual_seed(SCORE_SEED)
+    drawn = torch.randn(SAMPLED, code.mean.shape[1], generator=generator)
+    return {"samples": decoded(model, data, drawn)}
 
 
 def decoded(model: Fitted, data: FactorData, z: Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""SAP by squared correlations, by a classifier on each axis, and as paper B mixes both."""
+"""SAP by squared correlations, by classifiers, and as paper B mixes both."""
 
 from __future__ import annotations
 
@@ -49,12 +49,30 @@ def sap_mixed(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
     }
     generator = torch.Generator().manual_seed(SCORE_SEED)
     gaps = [
-        metrics.sap(code.mean, columns(data, names), kind=kind, generator=generator).parts["gap"]
+        metrics.sap(
+            code.mean, columns(data, names), kind=kind, generator=generator,
+            features=model.run.features(),
+        ).parts["gap"]
         for kind, names in kinds.items()
         if names
-    ]
+    ]  # fmt: skip
     return [
         number(model.step, "sap_mixed", np.concatenate(gaps).mean(), code="mean", unit="1",
                estimator="logistic regression of names, squared correlation of the rest",
                factors=" ".join(data.factor_names))
+    ]  # fmt: skip
+
+
+def sap_logistic(model: Fitted, data: FactorData, code: Encoded) -> list[Number]:
+    """SAP of the mean codes by logistic regressions of all factors, as of mere names.
+
+    It is paper B's for coloured digits, where content and colour are discrete.
+    """
+    score = metrics.sap(
+        code.mean, data.factors, kind="logistic", features=model.run.features(),
+        generator=torch.Generator().manual_seed(SCORE_SEED),
+    )  # fmt: skip
+    return [
+        number(model.step, "sap_logistic", score.value, code="mean", unit="1",
+               estimator="logistic regression", factors=" ".join(data.factor_names))
     ]  # fmt: skip

@@ -1,0 +1,91 @@
+"""Figures of the chapter translation_task: what is drawn is what was given or is known."""
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+
+from disentangled.figures import style
+from disentangled.figures import translation_task as figures
+from disentangled.types import Score
+
+
+@pytest.fixture(autouse=True)
+def in_style():
+    """Titles stand at the left in the book's style."""
+    style.use_style()
+
+
+def scored(value, loss=0.5, floor=0.4):
+    return Score(value, {"loss": loss, "floor": floor})
+
+
+SCORES = {"one": {0: scored(0.1), 45: scored(0.2, 0.6)}, "two": {0: scored(0.3), 45: scored(0.25)}}
+
+
+def test_losses_floors_and_difficulties():
+    degenerate = {"one": scored(math.nan, 0.41), "two": scored(math.nan, 0.42)}
+    left, right = figures.losses_by_angle(SCORES, degenerate, profile="laptop").axes
+    heights = [list(line.get_ydata()) for line in left.lines]
+    assert heights == [
+        [0.5, 0.6], [0.4, 0.4], [0.41, 0.41], [0.5, 0.5], [0.4, 0.4], [0.42, 0.42]
+    ]  # fmt: skip
+    assert [list(line.get_ydata()) for line in right.lines] == [[0.1, 0.2], [0.3, 0.25]]
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_images_along_the_first_feature():
+    decodes = {
+        name: lambda angle: lambda z: (z[:, :1] + angle).sigmoid().view(-1, 1, 1, 1)
+        for name in SCORES
+    }
+    drawn = figures.mixed(45, decodes=decodes, scores=SCORES, profile="laptop")
+    shown = torch.tensor(drawn.axes[0].images[0].get_array())
+    known = torch.sigmoid(torch.linspace(-1.5, 1.5, 7) + 45)
+    torch.testing.assert_close(shown[0, ::2].float(), known)
+    assert drawn.axes[0].get_title(loc="left") == (
+        "one, mixed by 45°: loss 0.6000, floor 0.4000, difficulty 0.200"
+    )
+
+
+def test_scores_in_words():
+    assert figures.in_words(0, scores=SCORES) == (
+        "mixed by 0°: one: loss 0.5000, floor 0.4000, difficulty 0.100; "
+        "two: loss 0.5000, floor 0.4000, difficulty 0.300"
+    )
+
+
+def test_ratios_against_steps():
+    ratios = {"one": {"a": [1, 2], "b": [3, 4], "c": [5, 6]}}
+    (axes,) = figures.sensitivity(ratios, [10, 100], profile="laptop").axes
+    assert [list(line.get_ydata()) for line in axes.lines[:3]] == [[1, 2], [3, 4], [5, 6]]
+
+
+RUNS = pd.DataFrame(
+    {
+        "translation_difficulty": [0.4, 0.3, 0.2, 0.1, math.nan],
+        "translation_loss": [1.0, 2.0, 3.0, 4.0, 5.0],
+        "dci_forest": [0.1, 0.2, 0.3, 0.4, 0.5],
+        "mig": [0.2, 0.1, 0.4, 0.3, 0.0],
+    }
+)
+
+
+def test_ranks_turned_so_that_more_is_better():
+    """A model without a difficulty is left out; 1 - 6 Σ d² / (n³ - n) = 1 - 24 / 60 of MIG."""
+    found = figures.rank_correlations(RUNS)
+    assert list(found) == ["difficulty", "loss", "DCI", "MIG"]
+    assert found.loc["difficulty", "DCI"] == pytest.approx(1)
+    assert found.loc["loss", "DCI"] == pytest.approx(-1)
+    assert found.loc["difficulty", "MIG"] == pytest.approx(0.6)
+
+
+def test_a_pool_that_has_not_run():
+    drawn = figures.agreement({"one": RUNS, "two": pd.DataFrame()}, profile="laptop")
+    one, two = drawn.axes
+    assert one.get_title(loc="left") == "one, 5 models"
+    assert one.texts[1].get_text() == "-1.00"
+    assert [text.get_text() for text in two.texts] == ["not run yet"]
+    assert figures.rank_correlations(RUNS[:3]).empty
+    assert figures.rank_correlations(RUNS[["mig"]]).empty
