@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -18,21 +19,34 @@ def in_style():
 
 
 def scored(value, loss=0.5, floor=0.4):
-    return Score(value, {"loss": loss, "floor": floor})
+    """A score of two tasks whose floors are 0.2 apart, and whose excesses are the same."""
+    floors, excesses = np.array([floor - 0.1, floor + 0.1]), np.full(2, loss - floor)
+    parts = {"floors": floors, "excesses": excesses, "spread": 2.0}
+    return Score(value, {"loss": loss, "floor": floor, **parts})
 
 
 SCORES = {"one": {0: scored(0.1), 45: scored(0.2, 0.6)}, "two": {0: scored(0.3), 45: scored(0.25)}}
 
 
+def heights(bars):
+    """Of the points of curves with bars: their middles, and the lengths of the bars."""
+    middles = [list(one.lines[0].get_ydata()) for one in bars]
+    ends = [np.array(one.lines[2][0].get_segments())[:, :, 1] for one in bars]
+    return middles, [list(np.ptp(end, axis=1)) for end in ends]
+
+
 def test_losses_floors_and_difficulties():
-    degenerate = {"one": scored(math.nan, 0.41), "two": scored(math.nan, 0.42)}
-    left, right = figures.losses_by_angle(SCORES, degenerate, profile="laptop").axes
-    heights = [list(line.get_ydata()) for line in left.lines]
-    assert heights == [
-        [0.5, 0.6], [0.4, 0.4], [0.41, 0.41], [0.5, 0.5], [0.4, 0.4], [0.42, 0.42]
-    ]  # fmt: skip
-    assert [list(line.get_ydata()) for line in right.lines] == [[0.1, 0.2], [0.3, 0.25]]
+    left, right = figures.losses_by_angle(SCORES, profile="laptop").axes
+    middles, bars = heights(left.containers)
+    assert middles == [[0.5, 0.6], [0.5, 0.5]]
+    np.testing.assert_allclose(bars, 0.2)  # two tasks 0.2 apart: an error of 0.1 on each side
+    floors = [line for line in left.lines if line.get_linestyle() == ":"]
+    assert [list(line.get_ydata()) for line in floors] == [[0.4, 0.4], [0.4, 0.4]]
+    middles, bars = heights(right.containers)
+    assert middles == [[0.1, 0.2], [0.3, 0.25]]
+    np.testing.assert_allclose(bars, 0, atol=1e-12)
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["one", "two"]
+    assert figures.standard_error([1, 2, 3, 4]) == pytest.approx((5 / 3) ** 0.5 / 2)
 
 
 def test_images_along_the_first_feature():
