@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from disentangled.experiments import intervention as experiment
 from disentangled.figures import style
 from disentangled.figures import translation_task as figures
 from disentangled.types import Score
@@ -103,3 +104,24 @@ def test_a_pool_that_has_not_run():
     assert [text.get_text() for text in two.texts] == ["not run yet"]
     assert figures.rank_correlations(RUNS[:3]).empty
     assert figures.rank_correlations(RUNS[["mig"]]).empty
+
+
+def test_models_of_the_pool_by_data_set():
+    """Of each data set its FactorVAEs on both laws; MIG of all factors."""
+    of_pool = [(s.run, seed) for s in experiment.pool("smoke") for seed in s.seeds]
+    strange = experiment.cells("smoke")["dsprites", "correlated", "β-TCVAE"]
+    ids = [run.id(seed) for run, seed in of_pool] + [strange.id(0)]
+    names = [run.dataset for run, _ in of_pool] + [strange.dataset]
+    runs = pd.DataFrame({"run_id": ids, "dataset": names, "mig": 0.0, "mig_with_shape": 1.0})
+    found = figures.pools(runs, "smoke")
+    assert {name: len(of) for name, of in found.items()} == {
+        "dSprites": len(of_pool) // 2,
+        "3D Shapes": len(of_pool) // 2,
+    }
+    assert (found["dSprites"]["mig"] == 1).all()
+    assert set(found["3D Shapes"]["dataset"]) == {
+        "shapes3d_twin_grid_correlated",
+        "shapes3d_twin_grid_independent",
+    }
+    none = figures.pools(runs[:0], "smoke")
+    assert all(of.empty for of in none.values())
