@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from disentangled.experiments import intervention as experiment
 from disentangled.figures import style
 from disentangled.figures import translation_task as figures
 from disentangled.types import Score
@@ -18,21 +20,34 @@ def in_style():
 
 
 def scored(value, loss=0.5, floor=0.4):
-    return Score(value, {"loss": loss, "floor": floor})
+    """A score of two tasks whose floors are 0.2 apart, and whose excesses are the same."""
+    floors, excesses = np.array([floor - 0.1, floor + 0.1]), np.full(2, loss - floor)
+    parts = {"floors": floors, "excesses": excesses, "spread": 2.0}
+    return Score(value, {"loss": loss, "floor": floor, **parts})
 
 
 SCORES = {"one": {0: scored(0.1), 45: scored(0.2, 0.6)}, "two": {0: scored(0.3), 45: scored(0.25)}}
 
 
+def heights(bars):
+    """Of the points of curves with bars: their middles, and the lengths of the bars."""
+    middles = [list(one.lines[0].get_ydata()) for one in bars]
+    ends = [np.array(one.lines[2][0].get_segments())[:, :, 1] for one in bars]
+    return middles, [list(np.ptp(end, axis=1)) for end in ends]
+
+
 def test_losses_floors_and_difficulties():
-    degenerate = {"one": scored(math.nan, 0.41), "two": scored(math.nan, 0.42)}
-    left, right = figures.losses_by_angle(SCORES, degenerate, profile="laptop").axes
-    heights = [list(line.get_ydata()) for line in left.lines]
-    assert heights == [
-        [0.5, 0.6], [0.4, 0.4], [0.41, 0.41], [0.5, 0.5], [0.4, 0.4], [0.42, 0.42]
-    ]  # fmt: skip
-    assert [list(line.get_ydata()) for line in right.lines] == [[0.1, 0.2], [0.3, 0.25]]
+    left, right = figures.losses_by_angle(SCORES, profile="laptop").axes
+    middles, bars = heights(left.containers)
+    assert middles == [[0.5, 0.6], [0.5, 0.5]]
+    np.testing.assert_allclose(bars, 0.2)  # two tasks 0.2 apart: an error of 0.1 on each side
+    floors = [line for line in left.lines if line.get_linestyle() == ":"]
+    assert [list(line.get_ydata()) for line in floors] == [[0.4, 0.4], [0.4, 0.4]]
+    middles, bars = heights(right.containers)
+    assert middles == [[0.1, 0.2], [0.3, 0.25]]
+    np.testing.assert_allclose(bars, 0, atol=1e-12)
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["one", "two"]
+    assert figures.standard_error([1, 2, 3, 4]) == pytest.approx((5 / 3) ** 0.5 / 2)
 
 
 def test_images_along_the_first_feature():
@@ -89,3 +104,24 @@ def test_a_pool_that_has_not_run():
     assert [text.get_text() for text in two.texts] == ["not run yet"]
     assert figures.rank_correlations(RUNS[:3]).empty
     assert figures.rank_correlations(RUNS[["mig"]]).empty
+
+
+def test_models_of_the_pool_by_data_set():
+    """Of each data set its FactorVAEs on both laws; MIG of all factors."""
+    of_pool = [(s.run, seed) for s in experiment.pool("smoke") for seed in s.seeds]
+    strange = experiment.cells("smoke")["dsprites", "correlated", "β-TCVAE"]
+    ids = [run.id(seed) for run, seed in of_pool] + [strange.id(0)]
+    names = [run.dataset for run, _ in of_pool] + [strange.dataset]
+    runs = pd.DataFrame({"run_id": ids, "dataset": names, "mig": 0.0, "mig_with_shape": 1.0})
+    found = figures.pools(runs, "smoke")
+    assert {name: len(of) for name, of in found.items()} == {
+        "dSprites": len(of_pool) // 2,
+        "3D Shapes": len(of_pool) // 2,
+    }
+    assert (found["dSprites"]["mig"] == 1).all()
+    assert set(found["3D Shapes"]["dataset"]) == {
+        "shapes3d_twin_grid_correlated",
+        "shapes3d_twin_grid_independent",
+    }
+    none = figures.pools(runs[:0], "smoke")
+    assert all(of.empty for of in none.values())

@@ -34,30 +34,35 @@ FEWEST = 4
 """Models from which on ranks are compared."""
 
 
-def losses_by_angle(
-    scores: Mapping[str, Mapping[int, Score]], degenerate: Mapping[str, Score], *, profile: str
-) -> Figure:
+def losses_by_angle(scores: Mapping[str, Mapping[int, Score]], *, profile: str) -> Figure:
     """The paper's loss with its floor, and the difficulty, against the angle of mixing.
 
     Args:
         scores: name of the scene -> angle in degrees -> score by `translation_difficulty`.
-        degenerate: name of the scene -> score of the code of which one feature carries everything.
         profile: of the chapter.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.9))
     for (name, by_angle), (colour, line) in zip(scores.items(), LOOKS, strict=True):
         angles, shown = list(by_angle), COLOURS[colour]
-        left.plot(angles, [s.parts["loss"] for s in by_angle.values()], line, color=shown,
-                  label=name)  # fmt: skip
-        left.plot(angles, [s.parts["floor"] for s in by_angle.values()], ":", color=shown)
-        left.axhline(degenerate[name].parts["loss"], color=shown, lw=0.8)
-        right.plot(angles, [s.value for s in by_angle.values()], line, color=shown, label=name)
+        parts = [score.parts for score in by_angle.values()]
+        loss, floor = ([of[key] for of in parts] for key in ("loss", "floor"))
+        losses = [standard_error(of["floors"] + of["excesses"]) for of in parts]
+        above = [standard_error(of["excesses"]) / of["spread"] for of in parts]
+        values = [score.value for score in by_angle.values()]
+        left.errorbar(angles, loss, losses, fmt=line, color=shown, capsize=2, ms=4)
+        left.plot(angles, floor, ":", color=shown)
+        right.errorbar(angles, values, above, fmt=line, color=shown, capsize=2, ms=4, label=name)
     left.set(ylabel="nats per pixel", title="the paper's loss; dotted: its floor")
     right.set(ylabel="share of the spread", title="difficulty", ylim=(0, None))
     for axes in (left, right):
         axes.set(xlabel="angle of mixing, degrees", xticks=angles)
-    right.legend(loc="lower right")
-    return finish(figure, profile, f"{BY_HAND}; thin lines: one feature carries everything")
+    right.legend()
+    return finish(figure, profile, f"{BY_HAND}; bars: standard errors over tasks")
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean of values, of tasks that were drawn apart."""
+    return float(np.std(values, ddof=1) / len(values) ** 0.5)
 
 
 def mixed(

@@ -102,12 +102,13 @@ def translation_difficulty(
         batch: images to train on, and as many to judge by.
 
     Returns: Score. parts: loss and floor, means over all tasks, and spread, in nats per pixel;
-    asked, the share of tasks that ask for skill; feature, excesses, copied, averaged, (T,) by
-    task, the last three in nats per pixel above the floor.
+    asked, the share of tasks that ask for skill; feature, floors, excesses, copied, averaged,
+    (T,) by task, the last three in nats per pixel above the floor.
 
     **Error**: it falls with every step of training, towards 0 where u determines v, however the
     code mixes the factors; compare numbers of one translator alone. Standard error: that of a
-    mean over tasks, of which parts["excesses"] are the values.
+    mean over tasks, of which parts["excesses"] are the values. That of the loss is much larger,
+    since floors differ from task to task.
 
     Raises: ValueError on NaN in codes, sizes below their least, or axes that n_per_feature does
     not divide.
@@ -142,6 +143,7 @@ def translation_difficulty(
         "spread": spread,
         "asked": float(asks.double().mean()),
         "feature": features.numpy(),
+        "floors": floor.numpy(),
         "excesses": (loss - floor).numpy(),
         "copied": copied.numpy(),
         "averaged": averaged.numpy(),
