@@ -498,3 +498,31 @@ def test_translation_of_a_decoder_whose_axes_show_apart():
     assert shown["translation_loss"]["unit"] == "nats"
     assert math.isnan(blind["translation_difficulty"]["value"])
     assert blind["translation_floor"]["value"] == pytest.approx(64 * math.log(2), rel=1e-5)
+
+
+def test_neighbours_are_the_nearest_on_each_feature():
+    """64 images of three factors, each an axis: on the feature of the second axis 16 images share
+    a code, and those of the smallest places come first after the image itself."""
+    mean = FACTORS.double() + torch.arange(64)[:, None] * 1e-6
+    code = scoring.Encoded(mean, torch.zeros(64, 3), mean)
+    found = scoring.PICTURES["neighbours"].take(model(1.0, 0.0), DATA, code)
+    pictures, places = found["neighbours"], found["neighbour_index"]
+    assert pictures.shape == (4, 3, 4, 1, 1, 3)
+    assert places.shape == (4, 3, 4)
+    asked = places[:, :, 0]
+    assert (asked == asked[:, :1]).all()
+    for query in range(4):
+        for axis in range(3):
+            ours, *others = places[query, axis]
+            distance = (mean[:, axis] - mean[ours, axis]).abs()
+            nearest = [i for i in distance.argsort(stable=True).tolist() if i != ours][:3]
+            assert distance[others].tolist() == pytest.approx(distance[nearest].tolist(), 1e-6)
+            assert (FACTORS[others, axis] == FACTORS[ours, axis]).all()
+            shown = DATA.pixels(torch.tensor([ours, *others]))
+            assert np.array_equal(pictures[query, axis], (255 * shown).round().numpy())
+    run = tiny.run("factor_vae", n_axes=4, axes_per_feature=2)
+    wide = torch.cat([mean, mean[:, :1]], 1)
+    of_two = scoring.PICTURES["neighbours"].take(
+        dataclasses.replace(model(1.0, 0.0), run=run), DATA, scoring.Encoded(wide, wide, wide)
+    )
+    assert of_two["neighbours"].shape[1] == 2

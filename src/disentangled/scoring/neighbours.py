@@ -32,6 +32,8 @@ def neighbours(model: Fitted, data: FactorData, code: Encoded) -> Pictures:
 
 def _nearest(code: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
     """Places of the images themselves and their nearest others: (Q, 1 + `NEAREST`)."""
-    distance = torch.cdist(code[asked].double(), code.double())  # (Q, N)
+    # by differences: from products, codes that are near each other have distances of rounding
+    exact = "donot_use_mm_for_euclid_dist"
+    distance = torch.cdist(code[asked].double(), code.double(), compute_mode=exact)  # (Q, N)
     distance[torch.arange(len(asked)), asked] = -1.0  # before images of the same code
     return distance.argsort(dim=1, stable=True)[:, : 1 + NEAREST]
