@@ -59,6 +59,13 @@ TAKES_ARRAYS = {
         a(LAW), a(Z), a(MEAN), a(MEAN), a(HELD), step=5, information=1.0, contrast=2.0,
         contrast_from=3.0,
     ).total,
+    "adversarial": lambda a: objectives.adversarial(a(LAW), a(LAW / 9), a(LAW)),
+    "intervention_first": lambda a: objectives.intervention_first(
+        a(X), a(LOGITS), a(LOGITS), a(LAW), a(LAW / 9), a(LAW)
+    ).total,
+    "with_feature": lambda a: objectives.with_feature(a(MEAN), a(Z), a(HELD)),
+    "pixel_entropy": lambda a: metrics.pixel_entropy(a(LAW / 9)),
+    "translation_limit": lambda a: metrics.translation_limit(a(X), a(X / 2)),
     "mig": lambda a: metrics.mig(a(CODE), a(FACTORS)).value,
     "unit_noise": lambda a: linear_maps.unit_noise(a(LOG_VARIANCE)),
     "drawn": lambda a: FactorData(

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from disentangled.arrays import whole
+from disentangled.arrays import of_arrays, whole
 from disentangled.metrics import inputs
 from disentangled.types import Score
 
@@ -35,6 +35,7 @@ Pair = tuple[Tensor, Tensor]
 Learn = Callable[[Pair, Pair, int], float]
 
 
+@of_arrays
 def pixel_entropy(images: Tensor) -> Tensor:
     r"""The floor of the translation loss: the entropy of pixels read as probabilities.
 
@@ -45,6 +46,7 @@ def pixel_entropy(images: Tensor) -> Tensor:
     return (torch.special.entr(images) + torch.special.entr(1 - images)).mean()
 
 
+@of_arrays
 def translation_limit(before: Tensor, after: Tensor) -> Tensor:
     r"""The least loss that any translator can have on these pairs, each equally likely.
 

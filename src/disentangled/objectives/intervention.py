@@ -18,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from disentangled.arrays import of_arrays
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.games import Draw, Heard, Nets, Player, Recipe
 from disentangled.objectives.inputs import IMAGES, Input, Source, as_drawn
@@ -38,6 +39,7 @@ TRANSLATED = 0.25
 "two sampled mini-batches"; whole ones would cost as much as all other losses together."""
 
 
+@of_arrays
 def adversarial(judged: Tensor, judged_intervened: Tensor, log_weights: Tensor) -> Tensor:
     r"""What a discriminator gains that tells reconstructions from weighed intervened images.
 
@@ -62,6 +64,7 @@ def _weighed(judged_intervened: Tensor, log_weights: Tensor) -> Tensor:
     return -(share * functional.softplus(judged_intervened)).sum(-1)
 
 
+@of_arrays
 def intervention_first(
     x: Tensor,
     logits: Tensor,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from disentangled.arrays import of_arrays
 from disentangled.nets.bound import Bound
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.games import unrolled
@@ -26,6 +27,7 @@ class Pairs(NamedTuple):
     after: Tensor
 
 
+@of_arrays
 def with_feature(
     z: Tensor, given: Tensor, feature: Tensor | int, n_per_feature: int = 1
 ) -> Tensor:
