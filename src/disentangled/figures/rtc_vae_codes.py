@@ -32,7 +32,7 @@ N_POINTS = 2_000
 """Images whose codes pair plots show, as many as the paper's; drawn with `SCORE_SEED`."""
 
 MOST_AXES = 8
-"""Axes of a pair plot, those that vary most: more would be too small to read."""
+"""So many axes a pair plot shows at most, those that vary most. More are too small to read."""
 
 CELL, EDGE = 60, 3  # pixels of a pair of axes, and between two
 
@@ -43,8 +43,8 @@ IN_FIGURE_7 = pd.DataFrame(
     },
     index=["best axis", "second best", "gap", "correlation of the two"],
 )
-"""What the paper prints of an RTC-VAE on Shapes3D: R² of the two best axes, what they give to SAP,
-and the correlation of the two axes."""
+"""The numbers that the paper prints of an RTC-VAE on Shapes3D. They are R² of the two best axes,
+what the two give to SAP, and their correlation."""
 
 
 class Model(NamedTuple):
