@@ -13,7 +13,7 @@ book: setup ## Run the chapters that changed, build the pages, and print the one
 	@$(PYTHON) book/run.py
 
 test: lint ## Check everything: style, types, package, chapters under the smoke profile, pages in a browser.
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile
 
 lint: setup ## Check style (ruff) and types (mypy).
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy

@@ -1,11 +1,21 @@
 """What every test begins with."""
 
+import os
+
 import matplotlib.pyplot as plt
 import pytest
 import tiny
 import torch
 
 from disentangled import store, sweeps
+
+
+def pytest_configure(config):
+    """Processes that test side by side share the cores; so do the kernels that they start."""
+    if hasattr(config, "workerinput"):
+        threads = max(1, (os.cpu_count() or 1) // config.workerinput["workercount"])
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
