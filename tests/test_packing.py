@@ -36,6 +36,7 @@ def here(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(arguments, "EXPERIMENTS", {"tiny": None})
 
     def move(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         monkeypatch.setenv(store.ROOT, str(folder))
         return folder / "tiny" / "smoke"
 

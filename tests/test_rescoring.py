@@ -354,13 +354,8 @@ def test_one_model_may_be_taken_from_the_end():
 
 
 def test_scores_that_need_factors_are_left_out_where_there_are_none():
-    bare = DATA._replace(
-        factors=torch.zeros(64, 0, dtype=torch.int64),
-        factor_names=(),
-        factor_sizes=(),
-        nuisances=(),
-        unordered=(),
-    )
+    none = torch.zeros(64, 0, dtype=torch.int64)
+    bare = datasets.FactorData("tiny", DATA.images, none, (), (), source="made up")
     run = tiny.run(steps=50)
     fitted = training.fit(run, [0], bare, hardware=tiny.CPU)
     code = scoring.encoded(fitted, bare)
