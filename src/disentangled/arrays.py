@@ -76,9 +76,23 @@ def floats(values: Any, name: str) -> Tensor:
 
     Raises: ValueError as `numbers`.
     """
+    if _is_plain(values):
+        return values.detach().to("cpu", torch.float64).contiguous()
     # in one piece and writable, which is all that torch takes without a word
     found = np.require(numbers(values, name), np.float64, ["C", "W"])
     return torch.from_numpy(found)
+
+
+def _is_plain(values: Any) -> bool:
+    """Whether these are real numbers of torch that need no look; under `torch.func` a tensor has
+    no memory of its own, which numpy could read."""
+    return (
+        isinstance(values, Tensor)
+        and not isinstance(values, MaskedTensor)
+        and values.layout == torch.strided
+        and values.device.type != "meta"
+        and not values.is_complex()
+    )
 
 
 def tensor(values: Any, name: str) -> Tensor:
