@@ -161,7 +161,7 @@ def shown():
     mean[:, 2], mean[:, 0] = factors[:, 0].float(), -factors[:, 1].float()
     torch.manual_seed(0)
     decoder = nets.builder("decoder", setting.run.roles()["decoder"])((3, 16, 16), 10)
-    kept = Kept({k: v.detach() for k, v in decoder.state_dict().items()}, mean, mean)
+    kept = Kept({k: v.detach() for k, v in decoder.state_dict().items()}, mean, mean, seed=0)
     yield setting, kept, data
     plt.close("all")
 

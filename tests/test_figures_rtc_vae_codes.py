@@ -139,9 +139,9 @@ def test_committed_models_are_read_and_what_tells_nothing_is_left_at_0(
     mean[:, 3] = 0.01 * torch.randn(len(mean), generator=torch.Generator().manual_seed(0))
     codes = torch.stack([mean, torch.full_like(mean, np.log(0.05))])
     assert figures.committed("smoke") == {}
-    store.write_tensors(models.committed_path(setting.run, 1), {models.CODES: codes}, seed="1")
+    store.write_tensors(models.committed_path(setting.run, 0), {models.CODES: codes}, seed="0")
     (found,) = figures.committed("smoke").items()
     assert found[0] == "rtc_vae"
     assert found[1].title == "RTC-VAE (20)"
-    assert found[1].line["run_id"] == setting.run.id(1)
+    assert found[1].line["run_id"] == setting.run.id(0)
     np.testing.assert_allclose(found[1].code, model.code, atol=1e-6)

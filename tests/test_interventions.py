@@ -107,11 +107,11 @@ def test_the_best_critic_and_its_loss():
     [
         (lambda: interventions.intervene(3.0), "needs one axis for each factor"),
         (lambda: interventions.intervene([[1, -1]]), "negative entry"),
-        (lambda: interventions.do([[1, 2]], 2, 0), "factor must be from 0 to 1"),
-        (lambda: interventions.do([[1, 2]], 1, 2), "value must be from 0 to 1 on axis 1, got 2"),
+        (lambda: interventions.do([[1, 2]], 2, 0), "factor must be a whole number from 0 to 1, got 2"),
+        (lambda: interventions.do([[1, 2]], 1, 2), "whole number from 0 to 1, got 2"),
         (lambda: interventions.weights([1, 1], [[1.0, 0.0]]), "needs the table's axes"),
         (lambda: interventions.weights([1, 1], [[1.0, 0.0], [1.0, 1.0]]), "with sum 1"),
-        (lambda: interventions.best_critic([1, 1], [1, 1], [1, -1]), "must not be negative"),
+        (lambda: interventions.best_critic([1, 1], [1, 1], [1, -1]), "finite and not negative"),
         (lambda: interventions.best_critic([1, 1], [1, 0], [0, 1]), "all images have weight 0"),
     ],
 )

@@ -224,18 +224,18 @@ def test_what_does_not_fit():
         ValueError, match=r"one positive number for each of 3 factors, got \[4, 2\]"
     ):
         dci_forest(code, FACTORS, depths=[4, 2])
-    with pytest.raises(ValueError, match=r"a depth of depths must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"whole number of at least 1, got 0"):
         dci_forest(code, FACTORS, depths=[4, 2, 0])
     rare = np.column_stack([FACTORS[:, 0], np.arange(len(FACTORS)) == 0])
     with pytest.raises(
         ValueError, match=r"factor 1 is constant among the 256 rows .* 128 to judge"
     ):
         forest(code, rare.astype(int))
-    with pytest.raises(ValueError, match="or the 0 to judge; give more rows"):
+    with pytest.raises(ValueError, match="n_eval must be a whole number of at least 1, got 0"):
         forest(code, n_eval=0)
 
 
 @pytest.mark.parametrize("features", [[], [[0], []], [[0, 3]], [[-1]], [[0, 1], [1, 2]]])
 def test_features_that_are_none(features):
-    with pytest.raises(ValueError, match="numbers from 0 to 2, each in one feature at most, got"):
+    with pytest.raises(ValueError, match=r"numbers? from 0 to 2, (each in one feature|got -?\d)"):
         forest(codes.identity(FACTORS), features=features)
