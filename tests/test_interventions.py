@@ -107,7 +107,10 @@ def test_the_best_critic_and_its_loss():
     [
         (lambda: interventions.intervene(3.0), "needs one axis for each factor"),
         (lambda: interventions.intervene([[1, -1]]), "negative entry"),
-        (lambda: interventions.do([[1, 2]], 2, 0), "factor must be a whole number from 0 to 1, got 2"),
+        (
+            lambda: interventions.do([[1, 2]], 2, 0),
+            "factor must be a whole number from 0 to 1, got 2",
+        ),
         (lambda: interventions.do([[1, 2]], 1, 2), "whole number from 0 to 1, got 2"),
         (lambda: interventions.weights([1, 1], [[1.0, 0.0]]), "needs the table's axes"),
         (lambda: interventions.weights([1, 1], [[1.0, 0.0], [1.0, 1.0]]), "with sum 1"),

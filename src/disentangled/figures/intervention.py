@@ -36,7 +36,6 @@ SCORES = {
 }
 """The scores of each of the paper's tables, and their columns in `runs`."""
 
-SPOKEN = {"dsprites": "dSprites", "shapes3d": "3D Shapes", "cmnist": "coloured MNIST"}
 
 SHORT = {
     "intervention": "inter-\nvention",
@@ -164,7 +163,7 @@ def falls(runs: pd.DataFrame, *, profile: str) -> Figure:
         if not drawn:
             axes.text(0.5, 0.5, "no runs yet", transform=axes.transAxes, ha="center")
         axes.set_xticks(range(len(methods)), [SHORT[m] for m in methods], fontsize=SMALLEST)
-        axes.set_title(SPOKEN[on])
+        axes.set_title(experiment.SIZES[profile].pictures[on].dataset)
     row[0].set_ylabel("DCI")
     handles, labels = row[0].get_legend_handles_labels()
     row[1].legend(handles[: len(LOOKS)], labels[: len(LOOKS)])
