@@ -11,6 +11,7 @@ from disentangled import costs, training
 from disentangled import hardware as machines
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
+from disentangled.stacks import Stack
 
 
 def test_budgets():
@@ -138,3 +139,40 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert machines.cores() == 6
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_subnormals_are_zero_for_a_time_and_then_as_before(before):
+    smallest = torch.tensor(torch.finfo(torch.float32).tiny)
+    torch.set_flush_denormal(before)
+    try:
+        with tiny.CPU.without_subnormals():
+            assert float(smallest / 2) == 0
+        assert (float(smallest / 2) == 0) is before
+    finally:
+        torch.set_flush_denormal(False)
+    with Hardware(torch.device("meta")).without_subnormals():
+        assert float(smallest / 2) > 0
+
+
+def test_units_that_died_leave_no_subnormals_and_no_parameter_tells_of_it(monkeypatch):
+    """Half the units of a layer never answer; long ago they did, so Adam's means are tiny."""
+
+    def trained():
+        stack = Stack(tiny.run("vae"), [0], tiny.images(), tiny.CPU)
+        first = next(iter(stack.params["encoder"].values()))
+        first.data[:, :32] = 0.1
+        next(p for p in stack.params["encoder"].values() if p.shape == (1, 64)).data[:, :32] = -1e3
+        stack.advance()
+        mean = stack.optimisers["autoencoder"].state[first]["exp_avg"]
+        mean[:, :32] = 1e-38
+        stack.advance()
+        subnormal = (mean != 0) & (mean.abs().double() < torch.finfo(torch.float32).tiny)
+        return int(subnormal.sum()), [p.detach() for p in stack.params["encoder"].values()]
+
+    left, flushed = trained()
+    monkeypatch.setattr(Hardware, "without_subnormals", lambda _: contextlib.nullcontext())
+    as_they_come, kept = trained()
+    assert (left, as_they_come) == (0, 32 * 16)
+    for mine, theirs in zip(flushed, kept, strict=True):
+        assert torch.equal(mine, theirs)

@@ -257,8 +257,9 @@ class Stack:
         self.begin_chunk()
         if self.replay is None:
             self.replay = graphs.program([self.one_step], self.mutable, self.hardware)
-        for _ in range(CHUNK):
-            self.replay()
+        with self.hardware.without_subnormals():
+            for _ in range(CHUNK):
+                self.replay()
         return self.end_chunk()
 
     def mutable(self) -> dict[str, Tensor]:
