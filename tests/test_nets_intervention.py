@@ -66,11 +66,11 @@ def test_maps_of_the_nets_for_digits():
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (3, 16, 16)])
-def test_small_nets_and_the_translator_keep_the_shapes(shape):
+def test_shallow_nets_and_the_translator_keep_the_shapes(shape):
     torch.manual_seed(0)
     x = torch.rand(2, *shape)
-    assert nets.small_encoder(shape, 6)(x).shape == (2, 6)
-    assert nets.small_judge(shape, 6)(x).shape == (2,)
+    assert nets.shallow_encoder(shape, 6)(x).shape == (2, 6)
+    assert nets.shallow_judge(shape, 6)(x).shape == (2,)
     assert nets.translator(shape, 6)(x).shape == x.shape
 
 

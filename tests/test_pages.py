@@ -25,11 +25,6 @@ from disentangled import records
 ROOT = run.ROOT
 SMOKE = ROOT / "build" / "smoke"
 CHAPTERS = run.chapters(ROOT)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 
 each_chapter = pytest.mark.parametrize("md", CHAPTERS, ids=lambda md: md.stem)
 
@@ -96,20 +91,6 @@ def address(html):
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A headless Chromium with an empty profile."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH: install it (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def test_book_is_in_step():

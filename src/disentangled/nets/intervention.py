@@ -25,7 +25,7 @@ from disentangled.nets.kernels import Conv2d, ConvTranspose2d
 Shape = tuple[int, int, int]
 
 PUBLISHED = (32, 32, 64, 64)
-SMALL = (16, 32, 32, 32)
+SHALLOW = (8, 16, 32)
 FLOWERS_CODE = (128, 128, 256, 256)
 FLOWERS_JUDGE = (64, 64, 128, 128)
 
@@ -64,15 +64,15 @@ def judge(shape: Shape, n_axes: int) -> nn.Module:
     return nn.Sequential(*layers, *_linear([n_features, 128, 1]), nn.Flatten(0))
 
 
-def small_encoder(shape: Shape, n_axes: int) -> nn.Module:
-    """16 32 32 32 (4 x 4), dense 128: for images of 32 x 32 pixels and a laptop."""
-    layers, n_features = _seen(shape, SMALL)
+def shallow_encoder(shape: Shape, n_axes: int) -> nn.Module:
+    """8 16 32 (4 x 4), dense 128: for images of 32 x 32 pixels and a laptop, as `conv_shallow`."""
+    layers, n_features = _seen(shape, SHALLOW)
     return nn.Sequential(*layers, *_linear([n_features, 128, n_axes]))
 
 
-def small_judge(shape: Shape, n_axes: int) -> nn.Module:
-    """16 32 32 32 (4 x 4), dense 128, one number."""
-    layers, n_features = _seen(shape, SMALL)
+def shallow_judge(shape: Shape, n_axes: int) -> nn.Module:
+    """8 16 32 (4 x 4), dense 128, one number."""
+    layers, n_features = _seen(shape, SHALLOW)
     return nn.Sequential(*layers, *_linear([n_features, 128, 1]), nn.Flatten(0))
 
 
