@@ -112,7 +112,7 @@ def test_infogan_of_paper_c_has_its_design():
     (setting,) = [s for s in declared("laptop") if s.variant == intervention.FOR_PAPER_C]
     run = setting.run
     assert (run.objective, run.dataset, run.size) == ("info_gan", "dsprites_rerender_grid", 32)
-    assert (run.steps, run.batch, len(setting.seeds)) == (24_000, 64, 20)
+    assert (run.steps, run.batch, len(setting.seeds)) == (20_000, 64, 20)
     assert "mig_exact" in setting.at_end
 
 
