@@ -115,11 +115,11 @@ def test_models_of_the_pool_by_data_set():
     runs = pd.DataFrame({"run_id": ids, "dataset": names, "mig": 0.0, "mig_with_shape": 1.0})
     found = figures.pools(runs, "smoke")
     assert {name: len(of) for name, of in found.items()} == {
-        "dSprites": len(of_pool) // 2,
-        "3D Shapes": len(of_pool) // 2,
+        "dsprites_rerender_grid": len(of_pool) // 2,
+        "shapes3d_twin_grid": len(of_pool) // 2,
     }
-    assert (found["dSprites"]["mig"] == 1).all()
-    assert set(found["3D Shapes"]["dataset"]) == {
+    assert (found["dsprites_rerender_grid"]["mig"] == 1).all()
+    assert set(found["shapes3d_twin_grid"]["dataset"]) == {
         "shapes3d_twin_grid_correlated",
         "shapes3d_twin_grid_independent",
     }

@@ -175,12 +175,12 @@ def _cells(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def pools(runs: pd.DataFrame, profile: str) -> dict[str, pd.DataFrame]:
-    """The models of Figure 3's pool under a profile, by the paper's name of the data set.
+    """The models of Figure 3's pool under a profile, by the name of what stands for each data set.
 
     MIG is that of all factors. Empty tables where none has run.
     """
-    found: dict[str, pd.DataFrame] = {"dSprites": runs[:0], "3D Shapes": runs[:0]}
-    for name, on in zip(found, ("dsprites", "shapes3d"), strict=True):
+    found: dict[str, pd.DataFrame] = {}
+    for on in ("dsprites", "shapes3d"):
         dataset = experiment.SIZES[profile].pictures[on].dataset
         ids = {
             setting.run.id(seed)
@@ -191,5 +191,5 @@ def pools(runs: pd.DataFrame, profile: str) -> dict[str, pd.DataFrame]:
         of = runs[runs["run_id"].isin(ids)]
         if "mig_with_shape" in of:
             of = of.assign(mig=of["mig_with_shape"])
-        found[name] = of
+        found[dataset] = of
     return found
