@@ -243,4 +243,9 @@ CASES = {
             "ours": partial(score_mig, ours(partial(metrics.sap, kind="classifier"))),
         },
     ),
+    "irs": Case(
+        "IRS, N = 46,080, D = 10, K = 5",
+        "scores/s",
+        {"plain": partial(score_mig, plain.irs), "ours": partial(score_mig, ours(metrics.irs))},
+    ),
 }

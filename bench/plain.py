@@ -172,6 +172,18 @@ def sap(codes, factors, n_train=10_000, n_eval=5_000):
     return float(np.mean(gaps))
 
 
+def irs(codes, factors):
+    """Suter et al. 2019 as written: for every axis, factor and value the farthest code."""
+    robustness = np.zeros((codes.shape[1], factors.shape[1]))
+    farthest = np.abs(codes - codes.mean(0)).max(0)
+    for j, axis in enumerate(codes.T):
+        for k, factor in enumerate(factors.T):
+            groups = [axis[factor == value] for value in np.unique(factor)]
+            moved = np.mean([np.abs(group - group.mean()).max() for group in groups])
+            robustness[j, k] = 1 - moved / farthest[j]
+    return float(farthest @ robustness.max(1) / farthest.sum())
+
+
 def mean_entropies(mean, logvar, n_samples, generator):
     """Entropies (D,) of the mixtures on every axis, from n_samples draws and all N densities."""
     n, n_axes = mean.shape
