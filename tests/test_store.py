@@ -15,7 +15,7 @@ SHARED = [name for name in COLUMNS if name not in NUMBER]
 
 
 def common(**changes):
-    columns = dict.fromkeys(SHARED, "x") | {"seed": 3, "seconds": 1.5, "weights": '{"beta": 4.0}'}
+    columns = dict.fromkeys(SHARED, "x") | {"run_id": "abc", "seed": 3, "seconds": 1.5, "weights": '{"beta": 4.0}'}
     return columns | changes
 
 
@@ -79,7 +79,7 @@ def test_numbers_of_another_version_are_left_out(path):
 
 def test_rows_of_a_folder(path, monkeypatch):
     monkeypatch.setenv(store.ROOT, str(path.parents[2]))
-    store.write_rows(path.with_name("def.json"), row_file(common(seed=4), NUMBERS[:1]))
+    store.write_rows(path.with_name("def.json"), row_file(common(seed=4, run_id="def"), NUMBERS[:1]))
     frame = store.rows("tiny", "smoke")
     assert list(frame.columns) == COLUMNS
     assert frame["seed"].tolist() == [3, 3, 4]

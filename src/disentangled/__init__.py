@@ -27,6 +27,7 @@ Training many seeds
     runs           what is declared of a training run, and the id that follows from it
     hardware       which device, precision and memory
     store          rows, weights and checkpoints on disk, atomic
+    provenance     the code, torch and device that numbers come from
     graphs         a step as a program, captured as a CUDA graph where there is a GPU
     streams        the random inputs of a seed, from a generator of its own
     stacks         many seeds side by side: parameters, buffers, optimisers

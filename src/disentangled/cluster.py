@@ -78,6 +78,8 @@ def _train(left: Sequence[Setting], client: Client, absent: set[str]) -> bool:
             for seeds in plans.stacks(setting):
                 paths = [row_path(setting.run, seed) for seed in seeds]
                 if all(claims.enter_context(store.claimed(path)) for path in paths):
+                    if checkpoints.publish(setting.run, seeds):
+                        continue
                     stack = setting._replace(seeds=tuple(seeds))
                     stacks[client.submit(trained, stack, pure=False)] = stack
         bar = lines.bar("on the cluster", len(stacks), unit="stack")
@@ -122,7 +124,7 @@ def trained(stack: Setting) -> tuple[dict[str, bytes], dict[str, str]]:
 
 
 def _write(stack: Setting, files: dict[str, bytes]) -> None:
-    """Write what came back of a stack, rows last; its checkpoints from before go.
+    """Write what came back of a stack, rows last and together; its checkpoints from before go.
 
     Raises:
         RuntimeError: rows are not among it.
@@ -135,8 +137,8 @@ def _write(stack: Setting, files: dict[str, bytes]) -> None:
             f"{run.title()} came back from the cluster without its rows; its workers need the "
             "version of this package that runs here"
         )
-    for name in sorted(own, key=lambda name: (archives.order(name), name)):
+    rows = {seed: f"{run.id(seed)}.json" for seed in stack.seeds}
+    for name in own - set(rows.values()):
         with store.written_aside(store.folder(run.experiment, run.profile) / name) as aside:
             aside.write_bytes(files[name])
-    for seed in stack.seeds:
-        checkpoints.drop(run, seed)
+    checkpoints.receive(run, {seed: files[name] for seed, name in rows.items()})

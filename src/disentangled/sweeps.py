@@ -28,7 +28,7 @@ from disentangled.hardware import Hardware, one_thread
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, print_anything, terminal
 from disentangled.scoring import SCORES
-from disentangled.workers import STOPPED, train
+from disentangled.workers import STOPPED, tidy, train
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -200,6 +200,7 @@ def work(
     """
     hardware = hardware or Hardware()
     impossible: set[str] = set()
+    tidy(settings(experiment, profile))
     with one_thread(hardware):
         if deadline:
             left = missing(experiment, profile, as_declared=True)
