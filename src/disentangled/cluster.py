@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from disentangled import archives, checkpoints, loading, plans, store, workers
 from disentangled import progress as lines
-from disentangled.experiments import Setting
+from disentangled.experiments import Setting, settings
 from disentangled.hardware import Hardware, one_thread
 from disentangled.models import row_path
 
@@ -62,9 +61,11 @@ def work(experiment: str, profile: str, client: Client) -> None:
         RuntimeError: a stack failed, after all others have ended.
     """
     absent: set[str] = set()
+    waited = 0.0
+    workers.tidy(settings(experiment, profile))
     while left := loading.not_needing(absent, plans.missing(experiment, profile)):
-        if not _train(left, client, absent):
-            time.sleep(POLL)
+        found = _train(left, client, absent)
+        waited = 0.0 if found else workers.wait(left, waited, POLL)
 
 
 def _train(left: Sequence[Setting], client: Client, absent: set[str]) -> bool:

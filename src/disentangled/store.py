@@ -21,13 +21,14 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import filelock
 import numpy as np
 import pandas as pd
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
+
+from disentangled.locks import claimed as claimed
 
 COLUMNS = [
     "experiment", "run_id", "dataset", "source", "objective", "weights", "encoder", "noise",
@@ -233,25 +234,6 @@ def intact(path: Path) -> bool:
         warnings.warn(str(damage), stacklevel=2)
         return False
     return True
-
-
-@contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """Claim a run for this process: True if it got it, False if another process works on it.
-
-    The claim is a lock of the operating system, which a killed process cannot leave behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path.with_name(f".{path.stem}.lock"))
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], **about: str) -> None:

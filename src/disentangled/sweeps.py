@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from disentangled import cluster, loading, medians, models, packing, rescoring, store
+from disentangled import cluster, lifeline, loading, medians, models, packing, rescoring, store
 from disentangled import hardware as machines
 from disentangled.arguments import parsed
 from disentangled.arrays import whole
@@ -28,7 +27,7 @@ from disentangled.hardware import Hardware, one_thread
 from disentangled.plans import flops, missing, n_stacks, statement, untaken
 from disentangled.progress import bar, print_anything, terminal
 from disentangled.scoring import SCORES
-from disentangled.workers import STOPPED, tidy, train
+from disentangled.workers import STOPPED, tidy, train, wait
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,7 +97,7 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
         lines = ["Not taken, since the model is gone or another process has the run:", *gone]
         print(*lines, sep="\n  ", file=terminal(), flush=True)
     found = rows(experiment, profile)
-    medians.commit(found, settings(experiment, profile), hardware.device)
+    medians.commit(found, settings(experiment, profile), hardware.device, trained=declared)
     return found
 
 
@@ -151,16 +150,16 @@ def complete(
         else:
             _work_apart(experiment, profile, deadline, n_processes)
     found = rows(experiment, profile)
-    if left or deadline:
-        declared, device = settings(experiment, profile), machines.default_device()
-        medians.commit(found, declared, device, deadline, left)
+    declared, device = settings(experiment, profile), machines.default_device()
+    tidy(declared)
+    medians.commit(found, declared, device, deadline, left)
     return found
 
 
 def _work_apart(
     experiment: str, profile: str, deadline: Deadline | None, n_processes: int
 ) -> None:
-    """`work` in processes of their own, which end with this one's wait for them."""
+    """`work` in processes of their own, which end with this one, and with its wait for them."""
     command = [sys.executable, "-m", "disentangled.sweeps", experiment, profile, "--worker"]
     if deadline:
         command += ["--until", repr(deadline.at)]
@@ -169,19 +168,20 @@ def _work_apart(
     # on a GPU the cores are there for scoring
     on_cpu = machines.default_device().type == "cpu"
     threads = 1 if on_cpu else max(1, machines.cores() // n_processes)
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)
-    }  # fmt: skip
-    processes = [
-        subprocess.Popen(command, env=environment, stdout=terminal(), stderr=terminal())
-        for _ in range(n_processes)
-    ]
-    try:
-        codes = [process.wait() for process in processes]  # wait for all, then judge
-    finally:
-        for process in processes:
-            process.terminate()  # does nothing but after an interruption
-            process.wait()
+    known = {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)}
+    with lifeline.held() as (end, environment):
+        processes = [
+            subprocess.Popen(
+                command, env=environment | known, stdin=end, stdout=terminal(), stderr=terminal()
+            )
+            for _ in range(n_processes)
+        ]
+        try:
+            codes = [process.wait() for process in processes]  # wait for all, then judge
+        finally:
+            for process in processes:
+                process.terminate()  # does nothing but after an interruption
+                process.wait()
     if any(codes):
         raise RuntimeError(f"a worker of {experiment}, {profile} failed; see the terminal")
 
@@ -206,9 +206,10 @@ def work(
             left = missing(experiment, profile, as_declared=True)
             _train_all(left, hardware, impossible, deadline)
             return
+        waited = 0.0
         while left := loading.not_needing(impossible, missing(experiment, profile)):
-            if not _train_all(left, hardware, impossible):
-                time.sleep(POLL)
+            found = _train_all(left, hardware, impossible)
+            waited = 0.0 if found else wait(left, waited, POLL)
 
 
 def _train_all(
@@ -249,6 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif chosen.pack and chosen.minutes is None and chosen.scheduler is None:
         print(_packed(chosen))
     elif chosen.worker:
+        lifeline.hold()
         deadline = Deadline(chosen.until) if chosen.until else None
         if chosen.minutes:
             deadline = in_minutes(chosen.minutes)

@@ -9,6 +9,7 @@ leaves no claim behind, and what else it leaves the next one takes up or tidies 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled import checkpoints, costs, loading, models, provenance, scoring, store
+from disentangled import checkpoints, costs, loading, locks, models, provenance, scoring, store
 from disentangled import progress as lines
 from disentangled.checkpoints import Scores
 from disentangled.data import FactorData
@@ -32,6 +33,8 @@ from disentangled.training import Checkpoint, Progress, trajectory
 
 STOPPED = "stopped"
 """Stands for a score in the row file of a run that stopped: one number, the step."""
+
+PATIENCE = 5.0  # seconds of waiting in silence for runs that another process has claimed
 
 
 def train(
@@ -83,6 +86,23 @@ def tidy(settings: Sequence[Setting]) -> None:
                 with store.claimed(path) as got:
                     if got:
                         checkpoints.drop(run, [seed])
+
+
+def wait(left: Sequence[Setting], waited: float, seconds: float) -> float:
+    """Sleep while others have claims on all that is left; returns the seconds waited by then.
+
+    After `PATIENCE` it says on the terminal what it waits for, and for whom.
+    """
+    if waited <= PATIENCE < waited + seconds:
+        held: dict[str, list[str]] = {}
+        for setting in left:
+            for seed in setting.seeds:
+                who = locks.holder(row_path(setting.run, seed))
+                held.setdefault(who, []).append(f"{setting.run.title()} seed {seed}")
+        whom = "; ".join(f"{who}: {', '.join(runs)}" for who, runs in held.items())
+        print(f"waits for runs that others train. {whom}", file=lines.terminal(), flush=True)
+    time.sleep(seconds)
+    return waited + seconds
 
 
 def _train_group(
