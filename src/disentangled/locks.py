@@ -32,10 +32,10 @@ def claimed(path: Path) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(_lock(path))
     got = _acquired(lock, path.parent)
-    if got:
-        with suppress(OSError):  # where a locked file cannot be written, nobody learns who has it
-            _lock(path).write_text(f"process {os.getpid()} on {socket.gethostname()}")
     try:
+        if got:
+            with suppress(OSError):  # where a locked file cannot be written, nobody learns whose
+                _lock(path).write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield got
     finally:
         if got:

@@ -79,7 +79,8 @@ def trajectory(
         data: the images, already on the hardware's device.
         milestones: steps, multiples of `CHUNK`; `run.all_steps()` is always the last.
         start: checkpoints of all seeds, at one and the same step, to go on from.
-        save: called with the checkpoints of all seeds, stopped ones too, about every `save_every` seconds.
+        save: called about every `save_every` seconds, with the checkpoints of all seeds, stopped
+            ones too.
         report: called after every chunk.
         pause: called before every chunk with the step that it ends at; where it says yes,
             training saves and ends there. With it the chunk before each goal is saved as well,
@@ -114,7 +115,9 @@ def trajectory(
 
     def reached() -> dict[int, Checkpoint]:
         states = {seed: stack.state(i) for i, seed in enumerate(stack.seeds)}
-        return {s: Checkpoint(stack.step, seconds, states.get(s, {}), stopped.get(s)) for s in seeds}
+        return {
+            s: Checkpoint(stack.step, seconds, states.get(s, {}), stopped.get(s)) for s in seeds
+        }
 
     while goals and stack.seeds:
         if pause:

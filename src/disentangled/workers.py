@@ -26,7 +26,6 @@ from disentangled.experiments import Setting
 from disentangled.fitted import Fitted
 from disentangled.hardware import Hardware
 from disentangled.models import row_path
-from disentangled.runs import Run
 from disentangled.stacks import image_shape
 from disentangled.store import RunFile, Scored
 from disentangled.training import Checkpoint, Progress, trajectory
@@ -77,7 +76,7 @@ def _train_claimed(
 
 
 def tidy(settings: Sequence[Setting]) -> None:
-    """Delete what processes that were killed left of finished runs: checkpoints and files aside."""
+    """Delete what killed processes left of finished runs: checkpoints and files aside."""
     for setting in settings:
         run, there = setting.run, checkpoints.left(setting.run)
         for seed in setting.seeds:
