@@ -27,7 +27,7 @@ class Killed(BaseException):
 
 
 class Operations:
-    """Counts the operations on files below a folder; from number `fatal` on none works any more.
+    """Counts the operations that change files below a folder; from number `fatal` on none works.
 
     The one that is fatal leaves what a kill in its middle would: half of a file that was to be
     written, and nothing of all others.
@@ -51,19 +51,20 @@ class Operations:
     def watch(self, patch):
         """patch: a MonkeyPatch, which undoes all of it."""
 
-        def watched(module, name, takes=lambda *rest: True):
-            was = getattr(module, name)
+        def watched(name, changes):
+            was = getattr(os, name)
 
             def done(path, *rest, **options):
-                if takes(*rest):
+                if changes(path, *rest):
                     self.begin(name, path)
                 return was(path, *rest, **options)
 
-            patch.setattr(module, name, done)
+            patch.setattr(os, name, done)
 
-        for name in ("replace", "rename", "unlink", "mkdir", "rmdir"):
-            watched(os, name)
-        watched(os, "open", lambda flags, *rest: bool(flags & os.O_CREAT))
+        for name in ("replace", "rename", "unlink", "rmdir"):
+            watched(name, lambda path, *rest: os.path.lexists(path))
+        watched("mkdir", lambda path, *rest: not os.path.lexists(path))
+        watched("open", lambda path, flags, *rest: flags & os.O_CREAT and not os.path.exists(path))
         opened, saved = io.open, safetensors.torch.save_file
 
         def open_file(file, mode="r", *rest, **options):

@@ -75,7 +75,7 @@ def test_other_errors_of_a_lock_are_what_they_are(path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(filelock.FileLock, "acquire", full)
-    with pytest.raises(OSError, match="No space left on device.*abc.json"), store.claimed(path):
+    with pytest.raises(OSError, match=r"No space left on device.*abc\.json"), store.claimed(path):
         pass
 
 

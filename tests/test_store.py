@@ -171,12 +171,12 @@ def test_what_cannot_be_read_is_damage_and_the_others_are_read(path, monkeypatch
     monkeypatch.setenv(store.ROOT, str(path.parents[2]))
     strange = path.with_name("0123456789.json")
     odd(strange)
-    with pytest.raises(DamagedFile, match="0123456789.json is no whole row file"):
+    with pytest.raises(DamagedFile, match=r"0123456789\.json is no whole row file"):
         store.read_run(strange)
-    with pytest.warns(UserWarning, match="0123456789.json is no whole row file") as told:
+    with pytest.warns(UserWarning, match=r"0123456789\.json is no whole row file") as told:
         assert store.rows("tiny", "smoke")["run_id"].tolist() == ["abc", "abc"]
     assert len(told) == 1
-    with pytest.warns(UserWarning, match="0123456789.json"):
+    with pytest.warns(UserWarning, match=r"0123456789\.json"):
         assert not store.intact(strange)
 
 
@@ -185,9 +185,9 @@ def test_a_copy_under_another_name_is_damage(path, monkeypatch):
     monkeypatch.setenv(store.ROOT, str(path.parents[2]))
     copy = path.with_name("def.json")
     copy.write_bytes(path.read_bytes())
-    with pytest.warns(UserWarning, match="def.json is no whole row file .*rows of run abc"):
+    with pytest.warns(UserWarning, match=r"def\.json is no whole row file .*rows of run abc"):
         assert len(store.rows("tiny", "smoke")) == len(NUMBERS)
-    with pytest.warns(UserWarning, match="def.json"):
+    with pytest.warns(UserWarning, match=r"def\.json"):
         assert not store.intact(copy)
     assert store.intact(path)
 
