@@ -93,12 +93,12 @@ def settings(profile):
     """A stack that is scored half-way and loses a seed, and one too short for checkpoints."""
     if profile != "smoke":
         return []
-    small = {"net": "mlp_64", "batch": 4}
+    judged = {"scores": ("distortion",), "pictures": ("traversals",)}
+    long, short = (tiny.run(experiment="crash", batch=4, steps=steps) for steps in (150, 50))
     return [
-        tiny.setting(tiny.run(experiment="crash", steps=150, **small), (0, POISONED, 2), (100,),
-                     pictures=("traversals",), kept_by="elbo"),
-        tiny.setting(tiny.run("beta_vae", experiment="crash", steps=50, **small), (0, 2)),
-    ]  # fmt: skip
+        tiny.setting(long, (0, POISONED, 2), (100,), kept_by="distortion", **judged),
+        tiny.setting(short, (0, 2), **judged),
+    ]
 
 
 def prepare(patch, results):

@@ -24,7 +24,7 @@ from disentangled.arrays import whole
 from disentangled.deadlines import Deadline, in_minutes
 from disentangled.experiments import Setting, larger, settings
 from disentangled.hardware import Hardware, one_thread
-from disentangled.plans import flops, missing, n_stacks, statement, untaken
+from disentangled.plans import flops, missing, n_processes, statement, untaken
 from disentangled.progress import bar, print_anything, terminal
 from disentangled.scoring import SCORES
 from disentangled.workers import STOPPED, tidy, train, wait
@@ -142,13 +142,11 @@ def complete(
     if client is not None:
         cluster.work(experiment, profile, client)
     elif left:
-        on_cpu = machines.default_device().type == "cpu"
-        n_processes = workers or (machines.cores() if on_cpu else 1)
-        n_processes = min(n_processes, sum(map(n_stacks, left)))
-        if n_processes == 1:
+        processes = n_processes(left, workers)
+        if processes == 1:
             work(experiment, profile, None, deadline)
         else:
-            _work_apart(experiment, profile, deadline, n_processes)
+            _work_apart(experiment, profile, deadline, processes)
     found = rows(experiment, profile)
     declared, device = settings(experiment, profile), machines.default_device()
     tidy(declared)
@@ -156,9 +154,7 @@ def complete(
     return found
 
 
-def _work_apart(
-    experiment: str, profile: str, deadline: Deadline | None, n_processes: int
-) -> None:
+def _work_apart(experiment: str, profile: str, deadline: Deadline | None, processes: int) -> None:
     """`work` in processes of their own, which end with this one, and with its wait for them."""
     command = [sys.executable, "-m", "disentangled.sweeps", experiment, profile, "--worker"]
     if deadline:
@@ -167,19 +163,19 @@ def _work_apart(
     path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     # on a GPU the cores are there for scoring
     on_cpu = machines.default_device().type == "cpu"
-    threads = 1 if on_cpu else max(1, machines.cores() // n_processes)
+    threads = 1 if on_cpu else max(1, machines.cores() // processes)
     known = {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)}
     with lifeline.held() as (end, environment):
-        processes = [
+        started = [
             subprocess.Popen(
                 command, env=environment | known, stdin=end, stdout=terminal(), stderr=terminal()
             )
-            for _ in range(n_processes)
+            for _ in range(processes)
         ]
         try:
-            codes = [process.wait() for process in processes]  # wait for all, then judge
+            codes = [process.wait() for process in started]  # wait for all, then judge
         finally:
-            for process in processes:
+            for process in started:
                 process.terminate()  # does nothing but after an interruption
                 process.wait()
     if any(codes):
