@@ -116,13 +116,19 @@ def statement(experiment: str, profile: str) -> str:
     left = missing(experiment, profile)
     # the rate is that of all cores; the rest is shared out to the processes
     rest = sum(beside(setting) for setting in left) / n_processes(left)
-    hours = (deadlines.RESERVE + total.flops / rate + rest) / 3600
-    duration = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+    duration = _in_words(deadlines.RESERVE + total.flops / rate + rest)
     return (
         f"{experiment}, {profile}: {total.runs} runs of {total.settings} settings are missing, "
         f"{total.flops:.1e} floating-point operations; about {duration} on this {device.type}, "
-        f"start and scoring counted, at a sustained {rate / 1e9:.0f} GFLOP/s{_models(experiment, profile)}"
+        f"start and scoring counted, at a sustained {rate / 1e9:.0f} GFLOP/s"
+        f"{_models(experiment, profile)}"
     )
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"
 
 
 def _models(experiment: str, profile: str) -> str:
