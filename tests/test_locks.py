@@ -82,14 +82,13 @@ def test_other_errors_of_a_lock_are_what_they_are(path, monkeypatch):
 def test_who_waits_says_after_seconds_for_what_and_whom(tiny_home, monkeypatch, tmp_path):
     """Once, and no more when it goes on."""
     told = tmp_path / "told"
-    monkeypatch.setattr(workers.time, "sleep", lambda seconds: None)
     run = tiny.run()
     left = [tiny.setting(run, (0, 1))]
     with told.open("w") as file, store.claimed(tiny_home / f"{run.id(1)}.json"):
         monkeypatch.setattr(workers.lines, "terminal", lambda: file)
         waited = 0.0
         for _ in range(10):
-            waited = workers.wait(left, waited, 2.0)
+            waited = workers.waits(left, waited, 2.0)
             file.flush()
             assert bool(told.read_text()) == (waited > workers.PATIENCE)
     assert waited == 20.0
@@ -103,11 +102,12 @@ def test_who_waits_says_after_seconds_for_what_and_whom(tiny_home, monkeypatch, 
 def test_a_sweep_counts_how_long_it_waits(tiny_home, monkeypatch):
     """From the beginning again when it found something to do."""
     found, waits = iter([False, False, True, False]), []
+    monkeypatch.setattr(sweeps.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(sweeps, "missing", lambda *_: [None] if len(waits) < 3 else [])
     monkeypatch.setattr(sweeps.loading, "not_needing", lambda absent, left: left)
     monkeypatch.setattr(sweeps, "_train_all", lambda *_: next(found))
     monkeypatch.setattr(
-        sweeps, "wait", lambda left, waited, poll: waits.append(waited) or waited + poll
+        sweeps, "waits", lambda left, waited, poll: waits.append(waited) or waited + poll
     )
     sweeps.work("tiny", "smoke", tiny.CPU)
     assert waits == [0.0, sweeps.POLL, 0.0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -64,8 +65,11 @@ def work(experiment: str, profile: str, client: Client) -> None:
     waited = 0.0
     workers.tidy(settings(experiment, profile))
     while left := loading.not_needing(absent, plans.missing(experiment, profile)):
-        found = _train(left, client, absent)
-        waited = 0.0 if found else workers.wait(left, waited, POLL)
+        if _train(left, client, absent):
+            waited = 0.0
+        else:
+            waited = workers.waits(left, waited, POLL)
+            time.sleep(POLL)
 
 
 def _train(left: Sequence[Setting], client: Client, absent: set[str]) -> bool:

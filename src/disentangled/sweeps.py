@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -27,7 +28,7 @@ from disentangled.hardware import Hardware, one_thread
 from disentangled.plans import flops, missing, n_processes, statement, untaken
 from disentangled.progress import bar, print_anything, terminal
 from disentangled.scoring import SCORES
-from disentangled.workers import STOPPED, tidy, train, wait
+from disentangled.workers import STOPPED, tidy, train, waits
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -204,8 +205,11 @@ def work(
             return
         waited = 0.0
         while left := loading.not_needing(impossible, missing(experiment, profile)):
-            found = _train_all(left, hardware, impossible)
-            waited = 0.0 if found else wait(left, waited, POLL)
+            if _train_all(left, hardware, impossible):
+                waited = 0.0
+            else:
+                waited = waits(left, waited, POLL)
+                time.sleep(POLL)
 
 
 def _train_all(

@@ -9,7 +9,6 @@ leaves no claim behind, and what else it leaves the next one takes up or tidies 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from typing import Any
@@ -87,11 +86,9 @@ def tidy(settings: Sequence[Setting]) -> None:
                         checkpoints.drop(run, [seed])
 
 
-def wait(left: Sequence[Setting], waited: float, seconds: float) -> float:
-    """Sleep while others have claims on all that is left; returns the seconds waited by then.
-
-    After `PATIENCE` it says on the terminal what it waits for, and for whom.
-    """
+def waits(left: Sequence[Setting], waited: float, seconds: float) -> float:
+    """What is said before waiting on while others have claims on all that is left: after
+    `PATIENCE`, on the terminal, for what and for whom. Returns the seconds waited by then."""
     if waited <= PATIENCE < waited + seconds:
         held: dict[str, list[str]] = {}
         for setting in left:
@@ -100,7 +97,6 @@ def wait(left: Sequence[Setting], waited: float, seconds: float) -> float:
                 held.setdefault(who, []).append(f"{setting.run.title()} seed {seed}")
         whom = "; ".join(f"{who}: {', '.join(runs)}" for who, runs in held.items())
         print(f"waits for runs that others train. {whom}", file=lines.terminal(), flush=True)
-    time.sleep(seconds)
     return waited + seconds
 
 
