@@ -1,10 +1,12 @@
 """Files on disk: whole or reported, never half."""
 
+import errno
 import json
 import os
 
 import numpy as np
 import pytest
+import safetensors
 import safetensors.torch
 import torch
 
@@ -116,6 +118,26 @@ def test_a_write_that_fails_leaves_the_old_file(path):
 
     with pytest.raises(KeyboardInterrupt):
         half_written()
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, "quota"),
+     safetensors.SafetensorError("I/O error: No space left on device (os error 28)")],
+)  # fmt: skip
+def test_a_full_disk_is_told_with_the_path_and_leaves_the_old_file(path, error):
+    before = path.read_bytes()
+
+    def write():
+        with store.written_aside(path) as aside:
+            aside.write_text("half of it")
+            raise error
+
+    message = r"no space is left on the disk; free some and start again.*abc\.json"
+    with pytest.raises(OSError, match=message):
+        write()
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 

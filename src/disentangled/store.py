@@ -8,6 +8,7 @@ unpickled.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -44,6 +45,9 @@ ROOT = "DISENTANGLED_RESULTS"
 
 SEAL = "digest"
 """The word of a file of tensors that holds the digest over the tensors and all other words."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a disk answers that is full, or full for this user."""
 
 _ELSEWHERE: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
 
@@ -110,12 +114,25 @@ def folder(experiment: str, profile: str) -> Path:
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; renamed to it on success, removed on failure."""
+    """A path beside `path` to write to; renamed to it on success, removed on failure.
+
+    Raises:
+        OSError: the disk is full; the message names the path.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield aside
         move(aside, path)
+    except (OSError, safetensors.SafetensorError) as error:
+        # safetensors says so in words alone
+        if getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error):
+            raise OSError(
+                errno.ENOSPC,
+                "no space is left on the disk; free some and start again, what was done is kept",
+                str(path),
+            ) from error
+        raise
     finally:
         aside.unlink(missing_ok=True)
 
