@@ -95,7 +95,7 @@ def _read(run: Run, seed: int, step: int, expected: dict[str, str]) -> tuple[Che
         scores = {name: Scored(*scored) for name, scored in json.loads(about["scores"]).items()}
         stopped = json.loads(about["stopped"])
         return Checkpoint(step, float(about["seconds"]), state, stopped), scores
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise store.DamagedFile(f"{path} is damaged ({error!r})") from None
 
 
