@@ -106,7 +106,7 @@ def median_seed(setting: Setting, rows: pd.DataFrame) -> int | None:
     last = rows[
         (rows["quantity"] == setting.kept_by)
         & (rows["step"] == run.all_steps())
-        & np.isfinite(rows["value"])
+        & np.isfinite(rows["value"].astype(float))  # of no rows, objects
         & rows["run_id"].isin([run.id(seed) for seed in setting.seeds])
     ]
     # one number a run, where a score gives several (with a nuisance and without): the first
