@@ -1,11 +1,13 @@
 """Files on disk: whole or reported, never half."""
 
+import errno
 import json
-import subprocess
-import sys
+import os
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 
 from disentangled import store
@@ -16,7 +18,7 @@ SHARED = [name for name in COLUMNS if name not in NUMBER]
 
 def common(**changes):
     columns = dict.fromkeys(SHARED, "x") | {"seed": 3, "seconds": 1.5, "weights": '{"beta": 4.0}'}
-    return columns | changes
+    return columns | {"run_id": "abc"} | changes
 
 
 def number(value, **changes):
@@ -79,7 +81,8 @@ def test_numbers_of_another_version_are_left_out(path):
 
 def test_rows_of_a_folder(path, monkeypatch):
     monkeypatch.setenv(store.ROOT, str(path.parents[2]))
-    store.write_rows(path.with_name("def.json"), row_file(common(seed=4), NUMBERS[:1]))
+    other = common(seed=4, run_id="def")
+    store.write_rows(path.with_name("def.json"), row_file(other, NUMBERS[:1]))
     frame = store.rows("tiny", "smoke")
     assert list(frame.columns) == COLUMNS
     assert frame["seed"].tolist() == [3, 3, 4]
@@ -119,6 +122,26 @@ def test_a_write_that_fails_leaves_the_old_file(path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, "quota"),
+     safetensors.SafetensorError("I/O error: No space left on device (os error 28)")],
+)  # fmt: skip
+def test_a_full_disk_is_told_with_the_path_and_leaves_the_old_file(path, error):
+    before = path.read_bytes()
+
+    def write():
+        with store.written_aside(path) as aside:
+            aside.write_text("half of it")
+            raise error
+
+    message = r"no space is left on the disk; free some and start again.*abc\.json"
+    with pytest.raises(OSError, match=message):
+        write()
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
 DAMAGES = {
     "cut off": lambda text: text[: len(text) // 2],
     "emptied": lambda text: "",
@@ -143,6 +166,62 @@ def test_damage_is_reported_and_counts_as_missing(path, monkeypatch, damage):
         assert not store.intact(path)
     with pytest.warns(UserWarning, match="abc.json"):
         assert len(store.rows("tiny", "smoke")) == 0
+
+
+def a_folder(path):
+    path.mkdir()
+
+
+def a_link_to_nothing(path):
+    path.symlink_to(path.parent / "nowhere")
+
+
+def a_link_to_itself(path):
+    path.symlink_to(path)
+
+
+def a_pipe(path):
+    os.mkfifo(path)  # reading it would wait for ever
+
+
+def nested(path):
+    path.write_text("[" * 100_000)
+
+
+@pytest.mark.parametrize("odd", [a_folder, a_link_to_nothing, a_link_to_itself, a_pipe, nested])
+def test_what_cannot_be_read_is_damage_and_the_others_are_read(path, monkeypatch, odd):
+    monkeypatch.setenv(store.ROOT, str(path.parents[2]))
+    strange = path.with_name("0123456789.json")
+    odd(strange)
+    with pytest.raises(DamagedFile, match=r"0123456789\.json is no whole row file"):
+        store.read_run(strange)
+    with pytest.warns(UserWarning, match=r"0123456789\.json is no whole row file") as told:
+        assert store.rows("tiny", "smoke")["run_id"].tolist() == ["abc", "abc"]
+    assert len(told) == 1
+    with pytest.warns(UserWarning, match=r"0123456789\.json"):
+        assert not store.intact(strange)
+
+
+def test_a_copy_under_another_name_is_damage(path, monkeypatch):
+    """Its numbers would count twice, and the run of that name would not be missed."""
+    monkeypatch.setenv(store.ROOT, str(path.parents[2]))
+    copy = path.with_name("def.json")
+    copy.write_bytes(path.read_bytes())
+    with pytest.warns(UserWarning, match=r"def\.json is no whole row file .*rows of run abc"):
+        assert len(store.rows("tiny", "smoke")) == len(NUMBERS)
+    with pytest.warns(UserWarning, match=r"def\.json"):
+        assert not store.intact(copy)
+    assert store.intact(path)
+
+
+def test_a_folder_where_a_file_belongs_is_moved_and_kept(path):
+    place = path.with_name("def.json")
+    place.mkdir()
+    (place / "a stranger's").write_text("kept")
+    with pytest.warns(UserWarning, match=r"def.json is a folder .* it is .*def.json.folder now"):
+        store.write_rows(place, row_file(common(run_id="def"), NUMBERS))
+    assert store.intact(place)
+    assert (path.parent / "def.json.folder" / "a stranger's").read_text() == "kept"
 
 
 def test_bytes_that_are_no_text_are_damage(path):
@@ -174,6 +253,39 @@ def test_tensors_cut_off_are_damage(tmp_path, left):
         store.read_tensors(path)
 
 
+def test_tensors_that_changed_are_damage_wherever_they_did(tmp_path):
+    """A byte of every part of the file: its sizes, its words, its tensors."""
+    path = tmp_path / "x.safetensors"
+    store.write_tensors(path, {"a": torch.arange(8.0), "b": torch.tensor(3)}, step="50")
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 5):
+        changed = bytearray(whole)
+        changed[at] ^= 0b100
+        path.write_bytes(changed)
+        try:
+            tensors, about = store.read_tensors(path)
+        except DamagedFile:
+            continue
+        # the one word that may change unseen is the digest's own name
+        assert set(about) != {"step"}
+        assert torch.equal(tensors["a"], torch.arange(8.0))
+
+
+def test_tensors_that_swapped_their_names_are_damage(tmp_path):
+    path, zeros = tmp_path / "x.safetensors", torch.zeros(4)
+    store.write_tensors(path, {"a": zeros, "b": zeros + 1})
+    path.write_bytes(path.read_bytes().replace(b'"a"', b'"c"').replace(b'"b"', b'"a"'))
+    with pytest.raises(DamagedFile, match="its digest says that it was changed"):
+        store.read_tensors(path)
+
+
+def test_tensors_from_before_there_were_digests_are_read(tmp_path):
+    path = tmp_path / "x.safetensors"
+    safetensors.torch.save_file({"a": torch.ones(2)}, path, metadata={"seed": "3"})
+    tensors, about = store.read_tensors(path)
+    assert (tensors["a"].tolist(), about) == ([1, 1], {"seed": "3"})
+
+
 def test_pictures_come_back_and_damage_is_told(tmp_path):
     path = tmp_path / "pictures" / "x.npz"
     one = np.arange(24, dtype=np.uint8).reshape(2, 3, 1, 2, 2)
@@ -191,37 +303,6 @@ def test_pictures_come_back_and_damage_is_told(tmp_path):
     np.savez(path, one=np.array([None, {}], dtype=object))  # would have to be unpickled
     with pytest.raises(DamagedFile, match="allow_pickle"):
         store.read_pictures(path, "one")
-
-
-def test_a_claim_is_exclusive_and_ends(path):
-    with store.claimed(path) as first:
-        assert first
-        with store.claimed(path) as second, store.claimed(path.with_name("def.json")) as other:
-            assert (second, other) == (False, True)
-    with store.claimed(path) as again:
-        assert again
-
-
-HOLDER = """
-import sys, time, filelock
-lock = filelock.FileLock(sys.argv[1])
-lock.acquire(blocking=False)
-print("claimed", flush=True)
-time.sleep(60)
-"""
-
-
-def test_a_killed_process_leaves_no_claim(path):
-    lock = path.with_name(f".{path.stem}.lock")
-    command = [sys.executable, "-c", HOLDER, str(lock)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "claimed\n"
-        with store.claimed(path) as got:
-            assert not got
-        process.kill()
-        process.wait()
-        with store.claimed(path) as got:
-            assert got
 
 
 def test_results_lie_in_the_checkout_unless_told(monkeypatch, tmp_path):

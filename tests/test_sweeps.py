@@ -19,6 +19,7 @@ from tiny import numbers
 from disentangled import (
     arguments,
     costs,
+    deadlines,
     experiments,
     models,
     plans,
@@ -328,11 +329,19 @@ def test_cost_and_its_statement(home, monkeypatch):
     with monkeypatch.context() as on_gpu:  # one process: the most wanted first
         on_gpu.setattr(plans.machines, "default_device", lambda: torch.device("cuda"))
         assert [s.run.steps for s in sweeps.missing("tiny", "smoke")] == [50, 150]
+    monkeypatch.setattr(plans.machines, "cores", lambda: 2)
     monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 7200)
     assert "3 runs of 2 settings are missing" in sweeps.statement("tiny", "smoke")
     assert "about 2.0 hours on this" in sweeps.statement("tiny", "smoke")
     monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 300)
     assert "about 5 minutes on this" in sweeps.statement("tiny", "smoke")
+    # where training takes no time: the start, two stacks, and two scores of three models, shared
+    # out to two processes
+    monkeypatch.setattr(costs, "training_rate", lambda device: 1e30)
+    monkeypatch.setattr(deadlines, "A_SCORE", 200.0)
+    seconds = deadlines.RESERVE + (2 * deadlines.WARM_UP + 3 * 2 * 200.0) / 2
+    assert f"about {seconds / 60:.0f} minutes on this" in sweeps.statement("tiny", "smoke")
+    assert 10 < seconds / 60 < 10.5
     sweeps.work("tiny", "smoke", tiny.CPU)
     size = models.n_bytes("tiny", "smoke")
     assert sweeps.statement("tiny", "smoke") == (

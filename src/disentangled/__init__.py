@@ -26,7 +26,9 @@ Training many seeds
 
     runs           what is declared of a training run, and the id that follows from it
     hardware       which device, precision and memory
+    locks          claims on runs, which a killed process cannot leave behind
     store          rows, weights and checkpoints on disk, atomic
+    provenance     the code, torch and device that numbers come from
     graphs         a step as a program, captured as a CUDA graph where there is a GPU
     streams        the random inputs of a seed, from a generator of its own
     stacks         many seeds side by side: parameters, buffers, optimisers
@@ -45,6 +47,7 @@ Training many seeds
     workers        the stacks of a setting: claim, train, score, write their rows
     rescoring      scores of kept models, taken anew
     plans          what is left of a sweep, and what it costs
+    lifeline       processes that end with the one that started them
     archives       a sweep's files in a tar with digests, read with care
     packing        rows and models of a sweep as one archive, and back
     cluster        the stacks of a sweep as tasks of a dask cluster

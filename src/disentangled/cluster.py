@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from disentangled import archives, checkpoints, loading, plans, store, workers
 from disentangled import progress as lines
-from disentangled.experiments import Setting
+from disentangled.experiments import Setting, settings
 from disentangled.hardware import Hardware, one_thread
 from disentangled.models import row_path
 
@@ -62,8 +62,13 @@ def work(experiment: str, profile: str, client: Client) -> None:
         RuntimeError: a stack failed, after all others have ended.
     """
     absent: set[str] = set()
+    waited = 0.0
+    workers.tidy(settings(experiment, profile))
     while left := loading.not_needing(absent, plans.missing(experiment, profile)):
-        if not _train(left, client, absent):
+        if _train(left, client, absent):
+            waited = 0.0
+        else:
+            waited = workers.waits(left, waited, POLL)
             time.sleep(POLL)
 
 
@@ -78,6 +83,8 @@ def _train(left: Sequence[Setting], client: Client, absent: set[str]) -> bool:
             for seeds in plans.stacks(setting):
                 paths = [row_path(setting.run, seed) for seed in seeds]
                 if all(claims.enter_context(store.claimed(path)) for path in paths):
+                    if checkpoints.publish(setting.run, seeds):
+                        continue
                     stack = setting._replace(seeds=tuple(seeds))
                     stacks[client.submit(trained, stack, pure=False)] = stack
         bar = lines.bar("on the cluster", len(stacks), unit="stack")
@@ -122,7 +129,7 @@ def trained(stack: Setting) -> tuple[dict[str, bytes], dict[str, str]]:
 
 
 def _write(stack: Setting, files: dict[str, bytes]) -> None:
-    """Write what came back of a stack, rows last; its checkpoints from before go.
+    """Write what came back of a stack, rows last and together; its checkpoints from before go.
 
     Raises:
         RuntimeError: rows are not among it.
@@ -135,8 +142,8 @@ def _write(stack: Setting, files: dict[str, bytes]) -> None:
             f"{run.title()} came back from the cluster without its rows; its workers need the "
             "version of this package that runs here"
         )
-    for name in sorted(own, key=lambda name: (archives.order(name), name)):
+    rows = {seed: f"{run.id(seed)}.json" for seed in stack.seeds}
+    for name in own - set(rows.values()):
         with store.written_aside(store.folder(run.experiment, run.profile) / name) as aside:
             aside.write_bytes(files[name])
-    for seed in stack.seeds:
-        checkpoints.drop(run, seed)
+    checkpoints.receive(run, {seed: files[name] for seed, name in rows.items()})

@@ -40,6 +40,14 @@ A_SCORE = 3.0  # seconds a score of a model, beside encoding and decoding all im
 PASSES = 2
 
 
+def guessed_scoring(setting: Setting, step: int, one_pass: float = 0.0) -> float:
+    """Seconds that the scoring of one model at a step may take, before one was seen.
+
+    one_pass: seconds of encoding all images.
+    """
+    return PASSES * one_pass + A_SCORE * len(setting.scores_at(step))
+
+
 class Deadline:
     """A moment of the wall clock, and the durations seen since.
 
@@ -110,7 +118,7 @@ class Pace:
 
     def scoring(self, step: int) -> float:
         """Seconds that the scoring of one model at a step is expected to take."""
-        guess = PASSES * self._pass + A_SCORE * len(self.setting.scores_at(step))
+        guess = guessed_scoring(self.setting, step, self._pass)
         return self.deadline.expected(self._scoring_kind(step), guess)
 
     def allows_chunk(self, end: int = 0) -> bool:

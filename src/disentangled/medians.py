@@ -23,7 +23,8 @@ def commit(
 ) -> None:
     """Write the models that settings commit, where all runs are there and the model is kept.
 
-    Before a deadline: of settings that trained just now or have none, as far as they fit.
+    Of settings that trained just now, or have not the median's; before a deadline as far as they
+    fit.
     """
     renewed = {setting.run.setting_id() for setting in trained}
     for setting in declared:
@@ -31,10 +32,11 @@ def commit(
         whole = all(store.intact(models.row_path(run, seed)) for seed in setting.seeds)
         if not (whole and setting.kept_by and _any_model(setting)):
             continue
-        if deadline:
-            done = run.setting_id() not in renewed and models.committed(setting) is not None
-            if done or not loading.time_for(setting, deadline):
-                continue
+        there = models.committed_seeds(setting) == [models.median_seed(setting, rows)]
+        if there and run.setting_id() not in renewed:
+            continue
+        if deadline and not loading.time_for(setting, deadline):
+            continue
         try:
             data = loading.judged(setting, loading.loaded(run)).to(device)
         except FileNotFoundError as error:  # a cluster's workers may have it

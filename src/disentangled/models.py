@@ -97,30 +97,35 @@ def _all(experiment: str, profile: str) -> list[Path]:
     return sorted((store.folder(experiment, profile) / "models").glob("*.safetensors"))
 
 
-def commit_median(setting: Setting, rows: pd.DataFrame, data: FactorData) -> Path | None:
-    """Write the median seed's decoder and code table, of a setting whose runs are all there.
+def median_seed(setting: Setting, rows: pd.DataFrame) -> int | None:
+    """The seed whose last step's `kept_by` is the median (the upper one of an even number).
 
-    The median is by the last step's `kept_by` (the upper one of an even number); runs that
-    stopped have none, nor have those where it is not finite. Tensors that half precision cannot
-    hold stay in single precision. Another seed's file, from before, is removed.
-
-    Returns:
-        the file; None where the setting asks for none, or no usable model is kept any more.
+    Runs that stopped have none, nor have those where it is not finite; None where none is left.
     """
     run = setting.run
     last = rows[
         (rows["quantity"] == setting.kept_by)
         & (rows["step"] == run.all_steps())
-        & np.isfinite(rows["value"])
+        & np.isfinite(rows["value"].astype(float))  # of no rows, objects
         & rows["run_id"].isin([run.id(seed) for seed in setting.seeds])
     ]
     # one number a run, where a score gives several (with a nuisance and without): the first
     ranked = last.drop_duplicates("run_id").sort_values(["value", "seed"])
-    if not setting.kept_by or ranked.empty:
-        return None
-    seed = int(ranked["seed"].iloc[len(ranked) // 2])
-    model = usable(run, seed, run.all_steps(), data)
-    if model is None:
+    return int(ranked["seed"].iloc[len(ranked) // 2]) if setting.kept_by and len(ranked) else None
+
+
+def commit_median(setting: Setting, rows: pd.DataFrame, data: FactorData) -> Path | None:
+    """Write the median seed's decoder and code table, of a setting whose runs are all there.
+
+    Tensors that half precision cannot hold stay in single precision. Another seed's file, from
+    before, is removed.
+
+    Returns:
+        the file; None where the setting asks for none, or no usable model is kept any more.
+    """
+    run, seed = setting.run, median_seed(setting, rows)
+    model = None if seed is None else usable(run, seed, run.all_steps(), data)
+    if seed is None or model is None:
         return None
     mean, logvar = model.encode(data)
     tensors = {k: v for k, v in flattened(model).items() if k.startswith("decoder/")}
@@ -128,10 +133,18 @@ def commit_median(setting: Setting, rows: pd.DataFrame, data: FactorData) -> Pat
     path = committed_path(run, seed)
     halves = {k: v.half() for k, v in tensors.items()}
     whole = {k: h if torch.isfinite(h).all() else tensors[k] for k, h in halves.items()}
-    store.write_tensors(path, whole, seed=str(seed))
-    for other in (committed_path(run, s) for s in setting.seeds if s != seed):
-        other.unlink(missing_ok=True)
+    with store.claimed(row_path(run, seed)) as got:
+        if not got:  # another process trains the run again
+            return None
+        store.write_tensors(path, whole, seed=str(seed))
+        for other in (committed_path(run, s) for s in setting.seeds if s != seed):
+            other.unlink(missing_ok=True)
     return path
+
+
+def committed_seeds(setting: Setting) -> list[int]:
+    """The seeds of a setting whose models are committed: one, but after an interruption."""
+    return [seed for seed in setting.seeds if committed_path(setting.run, seed).exists()]
 
 
 def committed_path(run: Run, seed: int) -> Path:

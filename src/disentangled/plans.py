@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from disentangled import costs, models, rescoring, store
+from disentangled import costs, deadlines, models, rescoring, store
 from disentangled import hardware as machines
 from disentangled.experiments import Setting, settings
 from disentangled.hardware import Hardware
@@ -66,6 +67,24 @@ def cost(experiment: str, profile: str) -> Cost:
     return Cost(len(left), sum(len(s.seeds) for s in left), sum(_flops(s) for s in left))
 
 
+def beside(setting: Setting) -> float:
+    """Seconds of one process for what is not in the operations of the setting's steps: to build
+    its stacks, and to score their models.
+
+    Encoding all images is left out: how many there are is known when they are loaded.
+    """
+    goals = {*setting.milestones, setting.run.all_steps()}
+    scoring = sum(deadlines.guessed_scoring(setting, step) for step in goals)
+    return deadlines.WARM_UP * n_stacks(setting) + scoring * len(setting.seeds)
+
+
+def n_processes(left: Sequence[Setting], asked: int | None = None) -> int:
+    """How many processes train what is left: those asked for, else one a core on a CPU and one on
+    a GPU; no more than there are stacks."""
+    on_cpu = machines.default_device().type == "cpu"
+    return min(asked or (machines.cores() if on_cpu else 1), sum(map(n_stacks, left)))
+
+
 def untaken(experiment: str, profile: str) -> pd.DataFrame:
     """Scores and pictures that rows lack in today's version: columns run_id, seed, step, score,
     and whether the model that they could be taken of is kept.
@@ -87,19 +106,29 @@ def untaken(experiment: str, profile: str) -> pd.DataFrame:
 
 
 def statement(experiment: str, profile: str) -> str:
-    """One line on what is missing and what it costs on the machine at hand."""
+    """One line on what is missing and what it costs on the machine at hand, within a factor of 2
+    where it scores on small data: start, training and the guesses that `deadlines` begins with."""
     total = cost(experiment, profile)
     if not total.runs:
         return f"{experiment}, {profile}: nothing is missing{_models(experiment, profile)}"
     device = machines.default_device()
     rate = costs.training_rate(device)
-    hours = total.flops / rate / 3600
-    duration = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+    left = missing(experiment, profile)
+    # the rate is that of all cores; the rest is shared out to the processes
+    rest = sum(beside(setting) for setting in left) / n_processes(left)
+    duration = _in_words(deadlines.RESERVE + total.flops / rate + rest)
     return (
         f"{experiment}, {profile}: {total.runs} runs of {total.settings} settings are missing, "
-        f"{total.flops:.1e} floating-point operations; about {duration} on this {device.type} "
-        f"at a sustained {rate / 1e9:.0f} GFLOP/s{_models(experiment, profile)}"
+        f"{total.flops:.1e} floating-point operations; about {duration} on this {device.type}, "
+        f"start and scoring counted, at a sustained {rate / 1e9:.0f} GFLOP/s"
+        f"{_models(experiment, profile)}"
     )
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"
 
 
 def _models(experiment: str, profile: str) -> str:

@@ -8,9 +8,11 @@ unpickled.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import warnings
 import zipfile
 import zlib
@@ -20,12 +22,14 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import filelock
 import numpy as np
 import pandas as pd
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
+
+from disentangled.locks import claimed as claimed
 
 COLUMNS = [
     "experiment", "run_id", "dataset", "source", "objective", "weights", "encoder", "noise",
@@ -39,6 +43,11 @@ NUMBER = ["step", "quantity", "estimator", "code", "factors", "value", "unit"]
 ROOT = "DISENTANGLED_RESULTS"
 """Environment variable that names another folder for results than book/results."""
 
+SEAL = "digest"
+"""The word of a file of tensors that holds the digest over the tensors and all other words."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a disk answers that is full, or full for this user."""
 
 _ELSEWHERE: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
 
@@ -105,14 +114,41 @@ def folder(experiment: str, profile: str) -> Path:
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; renamed to it on success, removed on failure."""
+    """A path beside `path` to write to; renamed to it on success, removed on failure.
+
+    Raises:
+        OSError: the disk is full; the message names the path.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield aside
-        aside.replace(path)
+        move(aside, path)
+    except (OSError, safetensors.SafetensorError) as error:
+        # safetensors says so in words alone
+        if getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error):
+            raise OSError(
+                errno.ENOSPC,
+                "no space is left on the disk; free some and start again, what was done is kept",
+                str(path),
+            ) from error
+        raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+def move(path: Path, place: Path) -> None:
+    """Rename a file to its place; a folder that is there keeps all it holds under another name."""
+    if place.is_dir() and not place.is_symlink():
+        moved = place.with_name(f"{place.name}.folder")
+        warnings.warn(f"{place} is a folder where a file belongs; it is {moved} now", stacklevel=3)
+        place.rename(moved)
+    path.replace(place)
+
+
+def asides(home: Path) -> list[Path]:
+    """The files aside below a folder: of processes that write right now, or that were killed."""
+    return [path for path in home.rglob(".*.*") if re.fullmatch(r"\..+\.\d+", path.name)]
 
 
 def _digest(content: Mapping[str, Any]) -> str:
@@ -156,15 +192,19 @@ def read_run(path: Path) -> RunFile:
         DamagedFile: what is there is not what was written.
     """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("no file is there that can be read")
         content = json.loads(path.read_text())
         digest = content.pop("digest")
         if digest != _digest(content):
             raise ValueError("its digest says that it was changed after it was written")
+        if (run_id := content["common"]["run_id"]) != path.stem:
+            raise ValueError(f"it holds the rows of run {run_id}, whose file has that name")
         scores = {name: Scored(version, []) for name, version in content["versions"].items()}
         for name, *values in content["numbers"]:
             scores[name].numbers.append(dict(zip(NUMBER, values, strict=True)))
         return RunFile(content["settings"], content["common"], scores, content["pictures"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OSError, RecursionError) as error:
         raise DamagedFile(
             f"{path} is no whole row file ({error}); the next sweep will redo it"
         ) from None
@@ -203,7 +243,7 @@ def rows(experiment: str, profile: str, current: Mapping[str, int] | None = None
 
 def intact(path: Path) -> bool:
     """Whether the row file is there and whole; a damaged one is reported."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return False
     try:
         read_rows(path)
@@ -213,43 +253,40 @@ def intact(path: Path) -> bool:
     return True
 
 
-@contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """Claim a run for this process: True if it got it, False if another process works on it.
-
-    The claim is a lock of the operating system, which a killed process cannot leave behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path.with_name(f".{path.stem}.lock"))
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
-
-
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], **about: str) -> None:
-    """Write tensors and a few words about them (safetensors)."""
+    """Write tensors and a few words about them (safetensors), with a digest over both."""
     with written_aside(path) as aside:
         whole = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        safetensors.torch.save_file(whole, aside, metadata=about)
+        sealed = about | {SEAL: _digest_of_tensors(whole, about)}
+        safetensors.torch.save_file(whole, aside, metadata=sealed)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and the words about them.
+    """Tensors and the words about them. A file from before there were digests has none to fail.
 
     Raises:
-        DamagedFile: the file is cut off or no safetensors file.
+        DamagedFile: the file cannot be read, is no safetensors file, or is not what was written.
     """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("no file is there that can be read")
         with safetensors.safe_open(path, framework="pt") as file:
-            return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+            about = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
         raise DamagedFile(f"{path} is damaged ({error})") from None
+    seal = about.pop(SEAL, None)
+    if seal is not None and seal != _digest_of_tensors(tensors, about):
+        raise DamagedFile(f"{path} is damaged (its digest says that it was changed)")
+    return tensors, about
+
+
+def _digest_of_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
+    total = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return total.hexdigest()
 
 
 def write_pictures(path: Path, pictures: Mapping[str, np.ndarray]) -> None:

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from disentangled import cluster, loading, medians, models, packing, rescoring, store
+from disentangled import cluster, lifeline, loading, medians, models, packing, rescoring, store
 from disentangled import hardware as machines
 from disentangled.arguments import parsed
 from disentangled.arrays import whole
 from disentangled.deadlines import Deadline, in_minutes
 from disentangled.experiments import Setting, larger, settings
 from disentangled.hardware import Hardware, one_thread
-from disentangled.plans import flops, missing, n_stacks, statement, untaken
+from disentangled.plans import flops, missing, n_processes, statement, untaken
 from disentangled.progress import bar, print_anything, terminal
 from disentangled.scoring import SCORES
-from disentangled.workers import STOPPED, train
+from disentangled.workers import STOPPED, tidy, train, waits
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,7 +98,7 @@ def rescore(experiment: str, profile: str, *, hardware: Hardware | None = None) 
         lines = ["Not taken, since the model is gone or another process has the run:", *gone]
         print(*lines, sep="\n  ", file=terminal(), flush=True)
     found = rows(experiment, profile)
-    medians.commit(found, settings(experiment, profile), hardware.device)
+    medians.commit(found, settings(experiment, profile), hardware.device, trained=declared)
     return found
 
 
@@ -143,24 +143,20 @@ def complete(
     if client is not None:
         cluster.work(experiment, profile, client)
     elif left:
-        on_cpu = machines.default_device().type == "cpu"
-        n_processes = workers or (machines.cores() if on_cpu else 1)
-        n_processes = min(n_processes, sum(map(n_stacks, left)))
-        if n_processes == 1:
+        processes = n_processes(left, workers)
+        if processes == 1:
             work(experiment, profile, None, deadline)
         else:
-            _work_apart(experiment, profile, deadline, n_processes)
+            _work_apart(experiment, profile, deadline, processes)
     found = rows(experiment, profile)
-    if left or deadline:
-        declared, device = settings(experiment, profile), machines.default_device()
-        medians.commit(found, declared, device, deadline, left)
+    declared, device = settings(experiment, profile), machines.default_device()
+    tidy(declared)
+    medians.commit(found, declared, device, deadline, left)
     return found
 
 
-def _work_apart(
-    experiment: str, profile: str, deadline: Deadline | None, n_processes: int
-) -> None:
-    """`work` in processes of their own, which end with this one's wait for them."""
+def _work_apart(experiment: str, profile: str, deadline: Deadline | None, processes: int) -> None:
+    """`work` in processes of their own, which end with this one, and with its wait for them."""
     command = [sys.executable, "-m", "disentangled.sweeps", experiment, profile, "--worker"]
     if deadline:
         command += ["--until", repr(deadline.at)]
@@ -168,20 +164,21 @@ def _work_apart(
     path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     # on a GPU the cores are there for scoring
     on_cpu = machines.default_device().type == "cpu"
-    threads = 1 if on_cpu else max(1, machines.cores() // n_processes)
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)
-    }  # fmt: skip
-    processes = [
-        subprocess.Popen(command, env=environment, stdout=terminal(), stderr=terminal())
-        for _ in range(n_processes)
-    ]
-    try:
-        codes = [process.wait() for process in processes]  # wait for all, then judge
-    finally:
-        for process in processes:
-            process.terminate()  # does nothing but after an interruption
-            process.wait()
+    threads = 1 if on_cpu else max(1, machines.cores() // processes)
+    known = {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)}
+    with lifeline.held() as (end, environment):
+        started = [
+            subprocess.Popen(
+                command, env=environment | known, stdin=end, stdout=terminal(), stderr=terminal()
+            )
+            for _ in range(processes)
+        ]
+        try:
+            codes = [process.wait() for process in started]  # wait for all, then judge
+        finally:
+            for process in started:
+                process.terminate()  # does nothing but after an interruption
+                process.wait()
     if any(codes):
         raise RuntimeError(f"a worker of {experiment}, {profile} failed; see the terminal")
 
@@ -200,13 +197,18 @@ def work(
     """
     hardware = hardware or Hardware()
     impossible: set[str] = set()
+    tidy(settings(experiment, profile))
     with one_thread(hardware):
         if deadline:
             left = missing(experiment, profile, as_declared=True)
             _train_all(left, hardware, impossible, deadline)
             return
+        waited = 0.0
         while left := loading.not_needing(impossible, missing(experiment, profile)):
-            if not _train_all(left, hardware, impossible):
+            if _train_all(left, hardware, impossible):
+                waited = 0.0
+            else:
+                waited = waits(left, waited, POLL)
                 time.sleep(POLL)
 
 
@@ -248,6 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif chosen.pack and chosen.minutes is None and chosen.scheduler is None:
         print(_packed(chosen))
     elif chosen.worker:
+        lifeline.hold()
         deadline = Deadline(chosen.until) if chosen.until else None
         if chosen.minutes:
             deadline = in_minutes(chosen.minutes)

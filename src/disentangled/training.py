@@ -34,11 +34,13 @@ class Progress(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """Where one seed stood: its step, the seconds it took so far, and `Stack.state`."""
+    """Where one seed stood: its step, the seconds it took so far, and `Stack.state`; of a seed
+    that stopped none, and the step at which it did."""
 
     step: int
     seconds: float
     state: dict[str, Tensor]
+    stopped: int | None = None
 
 
 def _fitted(
@@ -77,7 +79,8 @@ def trajectory(
         data: the images, already on the hardware's device.
         milestones: steps, multiples of `CHUNK`; `run.all_steps()` is always the last.
         start: checkpoints of all seeds, at one and the same step, to go on from.
-        save: called with the checkpoints of all running seeds about every `save_every` seconds.
+        save: called about every `save_every` seconds, with the checkpoints of all seeds, stopped
+            ones too.
         report: called after every chunk.
         pause: called before every chunk with the step that it ends at; where it says yes,
             training saves and ends there. With it the chunk before each goal is saved as well,
@@ -97,14 +100,14 @@ def trajectory(
             f"got {strange}"
         )
     machines.prepare(hardware)
-    stack = form(run, seeds, data, hardware)
-    stopped: dict[int, int] = {}
+    if start and (len({c.step for c in start}) > 1 or len(start) != len(seeds)):
+        raise ValueError("start needs one checkpoint a seed, all at the same step")
+    stopped = {s: c.stopped for s, c in zip(seeds, start, strict=False) if c.stopped is not None}
+    stack = form(run, [seed for seed in seeds if seed not in stopped], data, hardware)
     seconds = 0.0
     if start:
-        if len({c.step for c in start}) > 1 or len(start) != len(seeds):
-            raise ValueError("start needs one checkpoint a seed, all at the same step")
         stack.step, seconds = start[0].step, start[0].seconds
-        stack.load([c.state for c in start])
+        stack.load([c.state for c in start if c.stopped is None])
     first = stack.step
     # What was reached before the checkpoint was yielded then.
     goals = sorted(step for step in {*milestones, run.all_steps()} if step > first)
@@ -112,7 +115,9 @@ def trajectory(
 
     def reached() -> dict[int, Checkpoint]:
         states = {seed: stack.state(i) for i, seed in enumerate(stack.seeds)}
-        return {seed: Checkpoint(stack.step, seconds, state) for seed, state in states.items()}
+        return {
+            s: Checkpoint(stack.step, seconds, states.get(s, {}), stopped.get(s)) for s in seeds
+        }
 
     while goals and stack.seeds:
         if pause:
@@ -137,7 +142,8 @@ def trajectory(
         if stack.step >= goals[0] or not stack.seeds:
             goals.pop(0)
             yield _fitted(stack, dict(stopped), terms, seconds)
-        if save and time.perf_counter() - saved > save_every and stack.step < run.all_steps():
+        late = time.perf_counter() - saved > save_every
+        if save and late and stack.seeds and stack.step < run.all_steps():
             save(reached())
             saved = time.perf_counter()
 

@@ -3,22 +3,20 @@
 A run is one setting with one seed. A run whose row file is there and whole is done; beside it lie
 its pictures and, as long as nobody drops them, its models. A process claims the runs that train
 as one stack; all others stay free, so that processes end at about the same time. A killed process
-leaves no claim behind.
+leaves no claim behind, and what else it leaves the next one takes up or tidies away.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 
-from disentangled import checkpoints, costs, loading, models, scoring, store
+from disentangled import checkpoints, costs, loading, locks, models, provenance, scoring, store
 from disentangled import progress as lines
 from disentangled.checkpoints import Scores
 from disentangled.data import FactorData
@@ -27,13 +25,14 @@ from disentangled.experiments import Setting
 from disentangled.fitted import Fitted
 from disentangled.hardware import Hardware
 from disentangled.models import row_path
-from disentangled.runs import Run
 from disentangled.stacks import image_shape
 from disentangled.store import RunFile, Scored
 from disentangled.training import Checkpoint, Progress, trajectory
 
 STOPPED = "stopped"
 """Stands for a score in the row file of a run that stopped: one number, the step."""
+
+PATIENCE = 5.0  # seconds of waiting in silence for runs that another process has claimed
 
 
 def train(
@@ -63,15 +62,42 @@ def _train_claimed(
             return False
         # Another process may have finished some since they were found missing.
         seeds = [seed for seed, path in paths.items() if not store.intact(path)]
-        resumed = checkpoints.resumed(run, seeds)
-        for step in sorted({c.step for c, _ in resumed.values()}):
-            together = tuple(seed for seed in seeds if resumed[seed][0].step == step)
-            starts = [resumed[seed][0] for seed in together] if step else []
-            scores = {seed: resumed[seed][1] for seed in together}
-            group = setting._replace(seeds=together)
-            pace = Pace(deadline, group, data, hardware) if deadline else None
-            _train_group(group, data, hardware, starts, scores, pace)
+        if not seeds or checkpoints.publish(run, seeds):
+            return True
+        stood = checkpoints.resumed(run, seeds, hardware.device)
+        checkpoints.drop_asides(run, seeds)
+        starts = [checkpoint for checkpoint, _ in stood.values() if checkpoint.step]
+        scores = {seed: taken for seed, (_, taken) in stood.items()}
+        group = setting._replace(seeds=tuple(seeds))
+        pace = Pace(deadline, group, data, hardware) if deadline else None
+        _train_group(group, data, hardware, starts, scores, pace)
         return True
+
+
+def tidy(settings: Sequence[Setting]) -> None:
+    """Delete what killed processes left of finished runs: checkpoints and files aside."""
+    for setting in settings:
+        run, there = setting.run, checkpoints.left(setting.run)
+        for seed in setting.seeds:
+            path = row_path(run, seed)
+            if run.id(seed) in there and store.intact(path):
+                with store.claimed(path) as got:
+                    if got:
+                        checkpoints.drop(run, [seed])
+
+
+def waits(left: Sequence[Setting], waited: float, seconds: float) -> float:
+    """What is said before waiting on while others have claims on all that is left: after
+    `PATIENCE`, on the terminal, for what and for whom. Returns the seconds waited by then."""
+    if waited <= PATIENCE < waited + seconds:
+        held: dict[str, list[str]] = {}
+        for setting in left:
+            for seed in setting.seeds:
+                who = locks.holder(row_path(setting.run, seed))
+                held.setdefault(who, []).append(f"{setting.run.title()} seed {seed}")
+        whom = "; ".join(f"{who}: {', '.join(runs)}" for who, runs in held.items())
+        print(f"waits for runs that others train. {whom}", file=lines.terminal(), flush=True)
+    return waited + seconds
 
 
 def _train_group(
@@ -84,12 +110,13 @@ def _train_group(
 ) -> None:
     """Train a group of seeds, score them at the milestones, write their rows and pictures.
 
+    A row is there when those of the whole stack are: a killed sweep goes on with all of its seeds.
     With a pace it may end earlier. A goal whose models are not all scored by then is left at the
     chunk before it, with the scores that were taken: the group plays that chunk again, as a whole,
     so that its numbers are those of a group that was not cut.
     """
     run, seen = setting.run, loading.judged(setting, data)
-    halted: set[int] = set()
+    rows: dict[int, RunFile] = {}
     before: dict[int, Checkpoint] = {}
     title, done = f"{run.title()} x {len(setting.seeds)}", start[0].step if start else 0
     bar = lines.bar(title, run.all_steps(), unit="step", done=done)
@@ -98,7 +125,7 @@ def _train_group(
         if pace:
             before.clear()
             before.update(reached)
-        checkpoints.save(run, reached, scores)
+        checkpoints.save(run, reached, scores, hardware.device)
 
     def report(progress: Progress) -> None:
         bar.update(progress.step - bar.n)
@@ -118,12 +145,11 @@ def _train_group(
     ):
         last = fitted.step == run.all_steps()
         stopped = dict(fitted.stopped)
-        rows: dict[int, RunFile] = {}
         for position, seed in enumerate(fitted.seeds):
             names = setting.scores_at(fitted.step)
             known = pace is not None and _known(scores[seed], names, fitted.step, seen)
             if pace and not known and not pace.allows_scoring(fitted.step):
-                checkpoints.save(run, before, scores)
+                checkpoints.save(run, before, scores, hardware.device)
                 bar.close()
                 return
             with pace.scoring_watched(fitted.step, known) if pace else nullcontext():
@@ -141,32 +167,19 @@ def _train_group(
                     rows[seed] = RunFile(
                         _settings(setting, seed), _common(fitted, seed, data), scores[seed], drawn
                     )
-            if pace is None:
-                _write(run, rows)
-        _write(run, rows)
-        for seed in stopped.keys() - halted:
+        for seed in stopped.keys() - rows.keys():
             halt = scoring.number(
                 stopped[seed], "stopped", stopped[seed], estimator="not finite", unit="step"
             )
-            row = RunFile(
+            rows[seed] = RunFile(
                 _settings(setting, seed),
                 _common(fitted, seed, data),
                 scores[seed] | {STOPPED: Scored(1, [halt])},
                 {},
             )
-            store.write_rows(row_path(run, seed), row)
-            halted.add(seed)
-            checkpoints.drop(run, seed)
     bar.close()
-    for seed in setting.seeds:
-        if store.intact(row_path(run, seed)):
-            checkpoints.drop(run, seed)
-
-
-def _write(run: Run, rows: dict[int, RunFile]) -> None:
-    """Write the rows of these seeds, each once."""
-    for seed in list(rows):
-        store.write_rows(row_path(run, seed), rows.pop(seed))
+    if rows.keys() == set(setting.seeds):  # else training paused
+        checkpoints.finish(run, rows)
 
 
 def _known(scores: Scores, names: Sequence[str], step: int, data: FactorData) -> bool:
@@ -215,7 +228,7 @@ def _settings(setting: Setting, seed: int) -> dict[str, Any]:
 
 def _common(fitted: Fitted, seed: int, data: FactorData) -> dict[str, Any]:
     """The columns that all numbers of a run share."""
-    run = fitted.run
+    run, here = fitted.run, provenance.here(fitted.device)
     return {
         "experiment": run.experiment,
         "run_id": run.id(seed),
@@ -230,19 +243,5 @@ def _common(fitted: Fitted, seed: int, data: FactorData) -> dict[str, Any]:
         "seed": seed,
         "profile": run.profile,
         "seconds": round(fitted.seconds, 1),
-        "commit": _commit(),
-        "torch": torch.__version__,
-        "device": fitted.device.type,
+        **{name: here[name] for name in ("commit", "torch", "device")},
     }
-
-
-@cache
-def _commit() -> str:
-    """The checkout's commit, with a + where tracked files of the package differ; "" elsewhere."""
-    git = ["git", "-C", str(store.checkout())]
-    try:
-        head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True)
-        state = subprocess.run([*git, "status", "--porcelain", "src"], capture_output=True)
-    except FileNotFoundError:
-        return ""
-    return head.stdout.decode().strip() + ("+" if state.stdout.strip() else "")
