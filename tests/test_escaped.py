@@ -18,8 +18,10 @@ EXTENSIONS = ["amsmath", "colon_fence", "deflist", "dollarmath", "substitution",
 
 WICKED = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "a <b>bold</b> one", "<!-- gone",
-    "<http://elsewhere.org>", "&lt;script&gt;", "{include}`README.md`", "{download}`x </etc/passwd>`",
-    "```{include} /etc/passwd\n```", "\n\n```{raw} html\n<b>\n```\n", ":::{include} /etc/passwd\n:::",
+    "<http://elsewhere.org>", "&lt;script&gt;", "{include}`README.md`",
+    "{download}`x </etc/passwd>`",
+    "```{include} /etc/passwd\n```", "\n\n```{raw} html\n<b>\n```\n",
+    ":::{include} /etc/passwd\n:::",
     "``` \n::: \n", "{{ secret }}", "$\\bad$ and $$worse$$", "![seen](http://elsewhere.org/x.png)",
     "[here](javascript:alert(1))", "[here][label]", "[label]: http://elsewhere.org", "[^note]",
     "*a* and __b__ and ~~c~~", "| a | b |", "# title", "- item", "+ item", "1. item", "2) item",

@@ -489,7 +489,7 @@ def test_speed_is_read_from_the_published_bench(tmp_path):
 
 
 def test_the_check_names_records_that_were_edited(tmp_path, monkeypatch, capsys):
-    """A verdict, an effect and a measured speed, changed by hand: each with its file and way out."""
+    """Verdicts and measurements changed by hand: each with its file and the way out."""
     monkeypatch.setattr(run.pairs, "fault", lambda md, root: "")
     monkeypatch.setattr(run, "ROOT", tmp_path)
     monkeypatch.setattr(run.records.store, "checkout", lambda: tmp_path)

@@ -44,5 +44,5 @@ def test_what_was_edited_is_refused_with_the_way_out(tmp_path, written, said):
 
 @pytest.mark.parametrize("content", [{"digest": 1}, {"a": float("nan")}])
 def test_what_could_not_be_read_is_not_written(content):
-    with pytest.raises(ValueError, match="digest|JSON"):
+    with pytest.raises(ValueError, match=r"digest|JSON"):
         sealed.text(content)

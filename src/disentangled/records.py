@@ -3,8 +3,9 @@
 `statements/`, beside this module, holds a file a paper: every statement in our words with its
 declared verdict and the chapter that checks it. The files under `book/results/claims/PROFILE`
 hold what runs of the chapters under that profile found, with a digest over all, and
-`book/results/claims/published.json` says which of them the ledger shows. The smoke profile writes under `build/smoke/claims`. Where
-`DISENTANGLED_RESULTS` names a folder, every profile writes to `claims/PROFILE` in it.
+`book/results/claims/published.json` says which of them the ledger shows. The smoke profile writes
+under `build/smoke/claims`. Where `DISENTANGLED_RESULTS` names a folder, every profile writes to
+`claims/PROFILE` in it.
 """
 
 from __future__ import annotations
