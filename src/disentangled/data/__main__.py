@@ -62,7 +62,7 @@ def _agreement(root: Path | None, out: Path | None) -> None:
     rows = calibration.measure_agreement(root)
     path = out or calibration.agreement_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.written(path):
+    with files.writing(path):
         path.write_text(sealed.text({"shapes": rows}), encoding="utf-8")
     print(f"{path}: {len(rows)} rows")
 
@@ -70,7 +70,7 @@ def _agreement(root: Path | None, out: Path | None) -> None:
 def _outline(root: Path | None, out: Path | None) -> None:
     path = out or Path(dsprites_rerender.__file__).with_name("heart_outline.csv")
     table = calibration.outline_table(calibration.fit_heart_outline(root))
-    with files.written(path):
+    with files.writing(path):
         path.write_text(table, encoding="utf-8")
     print(path)
 
