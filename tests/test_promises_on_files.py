@@ -314,14 +314,16 @@ def test_a_full_disk_is_named_with_the_way_out(tmp_path, monkeypatch):
 # torch's defaults, and generators
 
 
+def some_data(factors):
+    shades = (np.arange(768) % 256).astype(np.uint8).reshape(12, 1, 8, 8)
+    return FactorData("toy", shades, factors, ("a", "b"), (3, 4), source="made up")
+
+
 def under_defaults():
     factors = np.array([[i, j] for i in range(3) for j in range(4)] * 5)
     code = factors + 0.1 * np.random.default_rng(0).normal(size=factors.shape)
     generator = torch.Generator().manual_seed(0)
-    toy = FactorData(
-        "toy", (np.arange(768) % 256).astype(np.uint8).reshape(12, 1, 8, 8), factors[:12], ("a", "b"),
-        (3, 4), source="made up",
-    )  # fmt: skip
+    toy = some_data(factors[:12])
     return [
         metrics.mig(code, factors).value,
         metrics.mig_exact(code, np.full(code.shape, -4.0), factors).value,
@@ -351,10 +353,7 @@ def test_values_do_not_depend_on_torchs_defaults(dtype, device):
 @pytest.mark.parametrize("generator", [0, np.random.default_rng(0), "seed", torch.Generator])
 def test_what_is_no_generator_is_refused(generator):
     factors = np.array([[i, j] for i in range(3) for j in range(4)])
-    toy = FactorData(
-        "toy", (np.arange(768) % 256).astype(np.uint8).reshape(12, 1, 8, 8), factors, ("a", "b"), (3, 4),
-        source="made up",
-    )  # fmt: skip
+    toy = some_data(factors[:12])
     for call in (
         lambda: toy.draw(3, generator),
         lambda: toy.split(0.5, generator=generator),
