@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+import tiny
 import torch
 from filelock import FileLock
 
@@ -24,7 +25,6 @@ from disentangled.data.hdf5 import Hdf5Images
 from disentangled.data.rendered import kept as keeping
 from disentangled.data.tars import members
 from disentangled.experiments import Setting
-from disentangled.runs import Run
 
 GIB = 2**30
 IMAGES = (2, 64, 64)
@@ -246,7 +246,7 @@ def damaged_set(monkeypatch, tmp_path, said):
 def test_a_damaged_file_is_left_out_as_an_absent_one(tmp_path, monkeypatch, error, words):
     damaged_set(monkeypatch, tmp_path, error)
     settings = [
-        Setting(run=Run(dataset=name, size=8, objective="vae"), seeds=(0,))
+        Setting(tiny.run(dataset=name, size=8), seeds=(0,))
         for name in ("bad", "cmnist_digits")
     ]
     absent = [loading.absent(setting) for setting in settings]

@@ -47,7 +47,7 @@ def dataset(
     if not isinstance(array, h5py.Dataset):
         raise bad_file(path, f"an array {key!r}", f"the keys {list(file)}", mend)
     if array.shape != shape or not np.issubdtype(array.dtype, dtype):
-        expected = f"{key} of shape {shape} as {dtype.__name__}"
+        expected = f"{key} as {dtype.__name__} of shape {shape}"
         raise bad_file(path, expected, f"{array.dtype} of shape {array.shape}", mend)
     check_chunks(path, array, mend)
     return array
