@@ -199,7 +199,7 @@ def test_sprites_of_another_type_are_named(tmp_path, monkeypatch, dtype, value):
         file["imgs"] = np.full(IMAGES, value, dtype)
         file["latents/classes"] = np.zeros((2, 6), np.int64)
     name = np.dtype(dtype).name
-    with pytest.raises(files.BadFile, match=rf"{dsprites.OFFICIAL}.*imgs.*uint8, got {name}"):
+    with pytest.raises(files.BadFile, match=rf"{dsprites.OFFICIAL}.*imgs as uint8.*got {name}"):
         next(dsprites._official_hdf5(path))
     reader = tmp_path / "a.npz"
     np.savez(reader, imgs=np.full(IMAGES, value, dtype))
@@ -246,8 +246,7 @@ def damaged_set(monkeypatch, tmp_path, said):
 def test_a_damaged_file_is_left_out_as_an_absent_one(tmp_path, monkeypatch, error, words):
     damaged_set(monkeypatch, tmp_path, error)
     settings = [
-        Setting(tiny.run(dataset=name, size=8), seeds=(0,))
-        for name in ("bad", "cmnist_digits")
+        Setting(tiny.run(dataset=name, size=8), seeds=(0,)) for name in ("bad", "cmnist_digits")
     ]
     absent = [loading.absent(setting) for setting in settings]
     assert list(absent[0]) == ["bad"]
