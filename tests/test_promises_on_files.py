@@ -18,7 +18,7 @@ import tiny
 import torch
 from filelock import FileLock
 
-from disentangled import data, gaussian, loading, metrics
+from disentangled import data, gaussian, loading, metrics, training
 from disentangled.data import FactorData, cars3d, cmnist, download, dsprites, files, flowers102
 from disentangled.data import rearranged as rearranging
 from disentangled.data.hdf5 import Hdf5Images
@@ -361,3 +361,22 @@ def test_what_is_no_generator_is_refused(generator):
     ):
         with pytest.raises(ValueError, match=r"must be a torch\.Generator, got .*manual_seed"):
             call()
+
+
+def test_training_does_not_depend_on_torchs_defaults(one_thread):
+    images = tiny.images()
+
+    def means():
+        fitted = training.fit(tiny.run(), [0], images, hardware=tiny.CPU)
+        mean, _ = fitted.encode(images)
+        return mean, fitted.decode(mean[:, :4])
+
+    expected = means()
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        found = means()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert all(torch.equal(one, other) for one, other in zip(expected, found, strict=True))
