@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from disentangled.data.files import MiB, check_size, reading
 
@@ -22,7 +23,7 @@ class _Bounded(tarfile.TarInfo):
     """A header whose own content is small."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Bounded:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         found = super().frombuf(buf, encoding, errors)
         if found.size < 0 or (found.type in LONG and found.size > MiB):
             raise ValueError(f"a header declares {found.size:,} bytes, allowed are {MiB:,}")
