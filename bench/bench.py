@@ -23,10 +23,12 @@ from pathlib import Path
 import torch
 from measures import CASES, Reading
 
+from disentangled import sealed
 from disentangled.arguments import count
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS, QUICK_ROUNDS = 5, 1
+AGAIN = "delete it and run `make bench` again"
 
 
 def measured(name, side, quick, threads):
@@ -100,7 +102,7 @@ def table(results):
 
 def write(path, about, results):
     """Write the cases, beside those that stand there already from the same machine."""
-    if path.exists() and (before := json.loads(path.read_text()))["machine"] == about:
+    if path.exists() and (before := sealed.read(path, AGAIN))["machine"] == about:
         results = before["cases"] | results
     save(path, {"machine": about, "cases": results})
 
@@ -108,7 +110,8 @@ def write(path, about, results):
 def save(path, content):
     """Write JSON, and say where."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    content = json.loads(json.dumps(content, sort_keys=True))
+    path.write_text(sealed.text(content), "utf-8")
     print(f"written: {path.relative_to(ROOT)}")
 
 

@@ -11,7 +11,6 @@ where two eager runs do. Some of a GPU's convolutions add in no fixed order: tho
 """
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import replace
@@ -20,7 +19,7 @@ from typing import NamedTuple
 
 import torch
 
-from disentangled import data
+from disentangled import data, sealed
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.runs import CHUNK, Run
@@ -169,7 +168,7 @@ def main():
         places.append(ROOT / "book" / "results" / "bench" / "gpu.json")
     for path in places:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        path.write_text(sealed.text(content), "utf-8")
         print(f"written: {path.relative_to(ROOT)}")
     return int(any(line["unequal"] and not line["unequal_eager"] for line in readings))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import dis
-import json
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -24,7 +23,7 @@ from unittest import mock
 import jupytext
 from faults import FAULTS, FOUND, Fault, code_of, planted
 
-from disentangled import claims, records
+from disentangled import claims, records, sealed
 
 CHAPTERS = Path(__file__).with_name("chapters")
 
@@ -212,7 +211,7 @@ def problems(found: dict[str, list[str]]) -> list[str]:
 
 def main() -> int:
     found = all_caught()
-    FOUND.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    FOUND.write_text(sealed.text(found), "utf-8")
     missed = problems(found)
     print("\n".join(missed) or f"{len(FAULTS)} faults, all caught", file=sys.stderr)
     return bool(missed)

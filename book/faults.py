@@ -13,6 +13,8 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import NamedTuple
 
+from disentangled import sealed
+
 
 class Fault(NamedTuple):
     """A line of a function of the package and what takes its place.
@@ -74,6 +76,20 @@ def _read() -> dict[str, Fault]:
 
 FOUND = Path(__file__).with_name("results") / "claims" / "faults.json"
 """For each statement the faults that its check caught; `checks` writes it."""
+
+
+def caught() -> dict[str, list[str]]:
+    """For each statement the faults that its check caught.
+
+    Raises:
+        ValueError: a file that was edited, or that names no fault of `FAULTS`.
+    """
+    again = "`python book/checks.py` makes it anew"
+    found = sealed.read(FOUND, again)
+    if unknown := {name for names in found.values() for name in names} - FAULTS.keys():
+        raise ValueError(f"{FOUND} names {sorted(unknown)}, which are not planted; {again}")
+    return found
+
 
 FAULTS = _read()
 """Name, and what is planted, from `faults.csv`, in the order of the package."""

@@ -20,11 +20,15 @@ from typing import Any
 import assets
 import pairs
 import papermill
+import speed
 import tables
 import yaml
+from faults import FOUND, caught
 from nbformat import NotebookNode
 from origin import constants, origin
 
+from disentangled import records
+from disentangled.data.rendered import calibration
 from disentangled.progress import print_anything
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,12 +47,29 @@ def faults(root: Path) -> dict[str, str]:
     for twin in sorted((root / "book" / "chapters").glob("*.ipynb")):
         if not twin.with_suffix(".md").is_file():
             found[f"book/chapters/{twin.name}"] = "has no .md beside it"
-    if tables.readme(root) != (root / "README.md").read_text("utf-8"):
+    edited = edited_records(root)
+    found |= edited
+    if not edited and tables.readme(root) != (root / "README.md").read_text("utf-8"):
         found["README.md"] = "its table of results is out of step with the ledger"
     shown = root / tables.PICTURE
     if not shown.is_file() or shown.read_bytes() != tables.picture(root):
         found[tables.PICTURE] = "is not the figure of the chapter it is taken from"
     return found
+
+
+def edited_records(root: Path) -> dict[str, str]:
+    """What chapters and measurements recorded and is not as it was written, by path."""
+    found = records.faults()
+    for path, read in {
+        FOUND: caught,
+        calibration.agreement_file(): calibration.stated_agreement,
+        root / "book" / "results" / "bench": lambda: speed.tables(root),
+    }.items():
+        try:
+            read()
+        except ValueError as error:
+            found[path] = str(error)
+    return {Path(os.path.relpath(path, root)).as_posix(): said for path, said in found.items()}
 
 
 def execute(md: Path) -> NotebookNode:
@@ -150,12 +171,12 @@ def main() -> int:
     unknown = set(options.names) - {md.stem for md in chapters(ROOT)}
     if unknown:
         parser.error(f"no chapter {', '.join(sorted(unknown))} in book/chapters")
+    os.environ.pop("DISENTANGLED_RESULTS", None)  # what is published comes from book/results
     if options.check:
         found = faults(ROOT)
         print("\n".join(f"{path}: {fault}" for path, fault in found.items()) or "all in step")
         return bool(found)
 
-    os.environ.pop("DISENTANGLED_RESULTS", None)  # what is published comes from book/results
     assets.fetch(VENDOR)
     wanted = [md for md in chapters(ROOT) if not options.names or md.stem in options.names]
     failed = [md.stem for md in wanted if not update(md, ROOT, options.all)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from escaped import markdown
+
+from disentangled import sealed
 
 BENCH = {
     "book/results/bench/bench.json": "the clock on the wall",
@@ -15,6 +18,8 @@ BENCH = {
 GPU = "book/results/bench/gpu.json"
 """Published readings of `bench/gpu.py`; the README has no such table while there are none."""
 
+AGAIN = "`make bench` with --publish (bench/bench.py) makes it anew"
+
 PARITY = "book/results/bench/parity.json"
 PARITY_TITLES = {"mig_exact": "MIG", "mig": "binned MIG", "elbo": "ELBO", "total_corr": "TC"}
 
@@ -24,7 +29,7 @@ def tables(root: Path) -> str:
     parts = []
     for file, clock in BENCH.items():
         if (root / file).is_file():
-            parts.append(bench_table(json.loads((root / file).read_text("utf-8")), clock))
+            parts.append(bench_table(sealed.read(root / file, AGAIN), clock))
     return "\n\n".join([*parts, *gpu_table(root), *parity_table(root)]) + "\n"
 
 
@@ -33,9 +38,10 @@ def gpu_table(root: Path) -> list[str]:
     path = root / GPU
     if not path.is_file():
         return []
-    found = json.loads(path.read_text("utf-8"))
+    found = sealed.read(path, "`python bench/gpu.py --publish` makes it anew")
     lines = [
-        f"{found['device']}, torch {found['torch']}: a step of all seeds together. The last "
+        f"{markdown(found['device'])}, torch {markdown(found['torch'])}: a step of all seeds "
+        "together. The last "
         "column: tensors of the models that differ after 100 steps as a graph and 100 eager ones, "
         "and after twice 100 eager ones.",
         "",
@@ -43,7 +49,8 @@ def gpu_table(root: Path) -> list[str]:
         "|---|---|---:|---:|---|",
     ]
     lines += [
-        f"| {r['title']} | {r['how']} | {r['ms']:.2f} | {r['bytes'] / 1e9:.2f} | {_unlike(r)} |"
+        f"| {markdown(r['title'])} | {markdown(r['how'])} | {r['ms']:.2f} "
+        f"| {r['bytes'] / 1e9:.2f} | {_unlike(r)} |"
         for r in found["readings"]
     ]
     return ["\n".join(lines)]
@@ -54,15 +61,16 @@ def _unlike(reading: dict[str, Any]) -> str:
     if "eager" in reading["how"]:
         return ""
     itself = reading.get("unequal_eager")
-    return f"{reading['unequal']}, {'not measured' if itself is None else itself}"
+    return f"{int(reading['unequal'])}, {'not measured' if itself is None else int(itself)}"
 
 
 def bench_table(bench: dict[str, Any], clock: str) -> str:
     """The machine in a line, then every case: rates, and ratios with their range over rounds."""
-    machine, cases = bench["machine"], bench["cases"]
+    about = {name: markdown(value) for name, value in bench["machine"].items()}
+    cases = bench["cases"]
     peak = {side: found["rate"] for side, found in cases["peak"]["sides"].items()}
     lines = [
-        f"{machine['cpu']}, torch {machine['torch']}, threads: {machine['threads']}, by {clock}; "
+        f"{about['cpu']}, torch {about['torch']}, threads: {about['threads']}, by {clock}; "
         f"matrix products reach {peak['fp32']:.0f} GFLOP/s in fp32, {peak['bf16']:.0f} in bf16.",
         "",
         "| What | Side | Rate | Ratio to the first side | Of the machine's peak |",
@@ -73,8 +81,8 @@ def bench_table(bench: dict[str, Any], clock: str) -> str:
             precision = "bf16" if "bf16" in side else "fp32"
             share = found.get("flops", 0.0) * found["rate"] / 1e9 / peak[precision]
             spread = f" ({min(found['ratios']):.2f} to {max(found['ratios']):.2f})"
-            cells = ["" if i else case["title"].replace("|", r"\|"), side]
-            cells += [f"{found['rate']:.4g} {case['unit']}"]
+            cells = ["" if i else markdown(case["title"]), markdown(side)]
+            cells += [f"{found['rate']:.4g} {markdown(case['unit'])}"]
             cells += [f"{found['ratio']:.2f}{spread}" if i else ""]
             cells += [f"{share:.0%}" if share else ""]
             lines += ["| " + " | ".join(cells) + " |"]
@@ -91,7 +99,7 @@ def parity_table(root: Path) -> list[str]:
     path = root / PARITY
     if not path.is_file():
         return []
-    found = json.loads(path.read_text("utf-8"))
+    found = sealed.read(path, "`python bench/bench.py --parity` makes it anew")
     lines = ["| Trained in | " + " | ".join(PARITY_TITLES[name] for name in found) + " |"]
     lines += ["|---|" + "---:|" * len(found)]
     for precision in ("fp32", "bf16"):

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import pandas as pd
 import speed
-from faults import FAULTS, FOUND
+from escaped import csv, markdown
+from faults import FAULTS, caught
 
 from disentangled import claims, records, sweeps, tables, verdicts
 from disentangled.experiments import EXPERIMENTS, larger, variants
@@ -44,8 +45,11 @@ def ledger_rows(
     """
     lines = ["```{list-table}", ":header-rows: 1", ":widths: 20 80", ":class: ledger", ""]
     lines += ["* - Id and verdict", "  - Statement and evidence"]
+    remarks = claims.remarks()
     for row in ledger.itertuples():
-        found = ROWS_LIE_IN.sub(lambda m: f"[rows](#{place(m[2], m[3])})", row.evidence)
+        remark = remarks.get(row.id, "")  # ours, with formulas; what follows is a record's
+        told = remark + markdown(row.evidence.removeprefix(remark))
+        found = ROWS_LIE_IN.sub(lambda m: f"[rows](#{place(m[2], m[3])})", told)
         evidence = " ".join(filter(None, [found, chapter_link(row.chapter, root)]))
         lines += [f"* - **{row.id}**", "", f"    {VERDICTS.get(row.verdict, row.verdict)}"]
         lines += [f"  - {row.statement}", *(["", f"    {evidence}"] if evidence else [])]
@@ -67,7 +71,7 @@ def faults_table() -> str:
 
 def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
     """The body of the ledger's page: tables of statements, of claims, and of planted faults."""
-    caught = json.loads(FOUND.read_text("utf-8"))
+    found = caught()
     parts = []
     for letter, paper in PAPERS.items():
         of_paper = ledger[ledger["paper"] == letter]
@@ -76,7 +80,7 @@ def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
             ("empirical claims", of_paper[of_paper["kind"] == "claim"]),
         ):
             if len(rows):
-                parts += [f"## {paper}: {kind}", ledger_rows(rows, root, caught)]
+                parts += [f"## {paper}: {kind}", ledger_rows(rows, root, found)]
     parts += ["(planted-faults)=\n\n## Faults planted in the package", faults_table()]
     return "\n\n".join(parts) + "\n"
 
@@ -118,9 +122,12 @@ def rows_table(runs: pd.DataFrame, experiment: str, profile: str) -> str:
     order = ["variant", "source", "dataset", "weight", "encoder", "sigma", "seed"]
     for run in runs.sort_values(order).to_dict("records"):
         file = f"results/{experiment}/{profile}/{run['run_id']}.json"
-        cells = [f"{run['weight']:g}", *(str(run[name]) for name in varied), run["source"]]
-        cells += [str(run["seed"]), f"{run['step']:,}", *(f"{run[name]:.3f}" for name in columns)]
-        lines += ["| " + " | ".join([*cells, f"{{download}}`{run['run_id']} <{file}>`"]) + " |"]
+        said = [run[name] for name in varied] + [run["source"], run["seed"]]
+        cells = [f"{run['weight']:g}", *map(markdown, said), f"{run['step']:,}"]
+        cells += [f"{run[name]:.3f}" for name in columns]
+        known = re.fullmatch(r"\w+", run["run_id"])
+        cells += [f"{{download}}`{run['run_id']} <{file}>`" if known else markdown(run["run_id"])]
+        lines += ["| " + " | ".join(cells) + " |"]
     return "\n".join(lines)
 
 
@@ -172,10 +179,10 @@ def write_pages(root: Path) -> None:
     folder = root / "book" / "_generated"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ledger.md").write_text(ledger_page(ledger, root), "utf-8")
-    ledger.to_csv(folder / "ledger.csv", index=False, encoding="utf-8")
+    (folder / "ledger.csv").write_text(csv(ledger), "utf-8")
     (folder / "rows.md").write_text(rows_page(), "utf-8")
     for experiment, profile, rows in shown_rows():
-        rows.to_csv(folder / csv_name(experiment, profile), index=False, encoding="utf-8")
+        (folder / csv_name(experiment, profile)).write_text(csv(rows), "utf-8")
 
 
 ROWS_LIE_IN = re.compile(r"rows in (book/results/(\w+)/(\w+))")
@@ -197,9 +204,9 @@ def what_reproduces(ledger: pd.DataFrame) -> str:
     ]
     marked = [name for name, claim in verdicts.declared().items() if claim.marked]
     for row in ledger[ledger["id"].isin(marked)].itertuples():
-        evidence = ROWS_LIE_IN.sub(r"[rows](\1)", row.evidence)
-        cells = [row.id, row.statement, row.verdict, evidence]
-        lines += ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"]
+        evidence = ROWS_LIE_IN.sub(r"[rows](\1)", markdown(row.evidence))
+        cells = [row.id, row.statement.replace("|", r"\|"), row.verdict, evidence]
+        lines += ["| " + " | ".join(cells) + " |"]
     lines += ["", "These are the claims that matter most; the book's ledger has all of them."]
     return "\n".join(lines) + "\n"
 

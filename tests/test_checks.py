@@ -1,12 +1,10 @@
 """Checks of the book against a package that is broken on purpose (see book/checks.py)."""
 
-import json
-
 import checks
 import pandas as pd
 import pytest
 import tables
-from faults import FAULTS, FOUND, Fault, code_of, function_of, planted
+from faults import FAULTS, Fault, caught, code_of, function_of, planted
 
 from disentangled import claims, gaussian, information
 from disentangled.estimators import minibatch
@@ -16,7 +14,7 @@ FAIR = [[0.5, 0.0], [0.0, 0.5]]
 
 @pytest.fixture(scope="module")
 def committed():
-    return json.loads(FOUND.read_text("utf-8"))
+    return caught()
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from disentangled import claims, records
+from disentangled import claims, records, sealed
 from disentangled.claims import Chapter
 
 PAGE = Chapter("kl_in_three_parts", "laptop")
@@ -38,7 +38,9 @@ def check(id="C-05", verdict="H", page=PAGE, **given):
 
 
 def stored(tmp_path, chapter="kl_in_three_parts", profile="laptop"):
-    return json.loads((tmp_path / "claims" / profile / f"{chapter}.json").read_text("utf-8"))
+    content = json.loads((tmp_path / "claims" / profile / f"{chapter}.json").read_text("utf-8"))
+    del content["digest"]
+    return content
 
 
 def test_a_statement_that_holds_is_h_and_leaves_its_numbers(tmp_path):
@@ -323,14 +325,51 @@ def test_a_damaged_file_is_named(tmp_path, content):
     path.parent.mkdir(parents=True)
     path.write_text(content, "utf-8")
     for reads in (claims.ledger, check):
-        with pytest.raises(ValueError, match=r"kl_in_three_parts\.json is damaged"):
+        with pytest.raises(
+            ValueError, match=r"kl_in_three_parts\.json (is damaged|has no digest)"
+        ):
             reads()
+        if content not in ("", "{", "[1]"):
+            path.write_text(sealed.text(json.loads(content)), "utf-8")
+            with pytest.raises(ValueError, match=r"kl_in_three_parts\.json is damaged"):
+                reads()
+
+
+def test_a_record_that_was_edited_is_refused_with_the_command_that_makes_it_anew(tmp_path):
+    check()
+    path = tmp_path / "claims" / "laptop" / "kl_in_three_parts.json"
+    whole = path.read_text("utf-8")
+    assert records.faults() == {}
+    for written, instead, said in (
+        ('"verdict": "H"', '"verdict": "X"', "edited after it was written"),
+        ('"evidence": 0.0', '"evidence": 1e-12', "edited after it was written"),
+        ('"how": "check"', '"how": "check", "more": 1', "edited after it was written"),
+        ('"digest"', '"Digest"', "no digest, as files of earlier versions"),
+    ):
+        assert written in whole
+        path.write_text(whole.replace(written, instead), "utf-8")
+        assert list(records.faults()) == [path]
+        with pytest.raises(ValueError, match=said) as caught:
+            claims.ledger()
+        assert "python book/run.py --all kl_in_three_parts" in str(caught.value)
+        with pytest.raises(ValueError, match=said):
+            check()
+
+
+@pytest.mark.parametrize("verdict", ["<b>", "", "proved", 1])
+def test_a_verdict_that_there_is_not_is_refused(tmp_path, verdict):
+    path = tmp_path / "claims" / "laptop" / "beta_tcvae.json"
+    path.parent.mkdir(parents=True)
+    record = {"C-fig2": {"verdict": verdict, "how": "rows", "rows": "there"}}
+    path.write_text(sealed.text(record), "utf-8")
+    with pytest.raises(ValueError, match=r"beta_tcvae\.json is damaged.*C-fig2 has no verdict"):
+        claims.ledger()
 
 
 def test_records_out_of_step_with_the_table_are_named(tmp_path):
     check()
     path = tmp_path / "claims" / "laptop" / "kl_in_three_parts.json"
-    path.write_text(path.read_text("utf-8").replace('"verdict": "H"', '"verdict": "F"'), "utf-8")
+    path.write_text(sealed.text({"C-05": stored(tmp_path)["C-05"] | {"verdict": "F"}}), "utf-8")
     with pytest.raises(ValueError, match=r"records C-05 as F, statements/C\.csv declares it H"):
         claims.ledger()
     path.rename(path.with_name("estimating_q.json"))

@@ -177,8 +177,10 @@ def test_a_wrong_file_in_place_stays_until_a_right_one_is_there(
 
 
 def test_what_a_killed_download_left_is_removed(server: Server, tmp_path: Path) -> None:
-    (tmp_path / ".partial").mkdir()
-    (tmp_path / ".partial" / "half").write_bytes(b"...")
+    killed = tmp_path / f"{download.PARTIAL}abc"
+    killed.mkdir()
+    for name in ("half", download.LOCK):
+        (killed / name).write_bytes(b"...")
     path = fetch(server.file("good"), tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == [path]
 

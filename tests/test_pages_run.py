@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 import tomllib
 from importlib import import_module
+from pathlib import Path
 
 import nbformat
 import pairs
@@ -14,7 +16,7 @@ import speed
 import tables
 from origin import data_module, data_sets, modules, origin
 
-from disentangled import experiments, records, store
+from disentangled import experiments, records, sealed, store
 from disentangled.data import DATA_SETS
 
 HEADER = """---
@@ -460,7 +462,7 @@ def test_speed_is_read_from_the_published_bench(tmp_path):
              "cases": {"one": case, "peak": {"sides": peak}}}  # fmt: skip
     path = tmp_path / next(iter(speed.BENCH))
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(bench))
+    path.write_text(sealed.text(bench))
     *_, plain, ours = speed.tables(tmp_path).splitlines()
     assert plain == "| a step | plain fp32 | 100 images/s |  | 25% |"
     assert ours == "|  | ours bf16 | 300 images/s | 3.00 (2.50 to 3.50) | 50% |"
@@ -473,17 +475,54 @@ def test_speed_is_read_from_the_published_bench(tmp_path):
         {**graph, "unequal": 0, "unequal_eager": 0},
     ]
     gpu = {"device": "card", "torch": "2", "readings": readings}
-    (tmp_path / speed.GPU).write_text(json.dumps(gpu))
+    (tmp_path / speed.GPU).write_text(sealed.text(gpu))
     *_, eager, unlike, equal = speed.tables(tmp_path).splitlines()
     assert eager == "| a step | one seed, eager, fp32 | 1.23 | 2.50 |  |"
     assert unlike == "| a step | one seed, graph, fp32 | 1.23 | 2.50 | 24, not measured |"
     assert equal == "| a step | one seed, graph, fp32 | 1.23 | 2.50 | 0, 0 |"
 
     entry = {"fp32": [1.0, 2.0], "bf16": [2.0, 4.0], "difference": 1.5, "low": -4.9, "high": 7.9}
-    (tmp_path / speed.PARITY).write_text(json.dumps({"elbo": entry}))
+    (tmp_path / speed.PARITY).write_text(sealed.text({"elbo": entry}))
     *_, fp32, bf16, difference = speed.tables(tmp_path).splitlines()
     assert (fp32, bf16) == ("| fp32 | 1.500 |", "| bf16 | 3.000 |")
     assert difference == "| bf16 - fp32, 95 % interval | +1.500 [-4.900, +7.900] |"
+
+
+def test_the_check_names_records_that_were_edited(tmp_path, monkeypatch, capsys):
+    """Verdicts and measurements changed by hand: each with its file and the way out."""
+    monkeypatch.setattr(run.pairs, "fault", lambda md, root: "")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run.records.store, "checkout", lambda: tmp_path)
+    monkeypatch.setattr(run.calibration, "checkout", lambda: tmp_path)
+    monkeypatch.setattr("sys.argv", ["run.py", "--check"])
+    monkeypatch.setenv("DISENTANGLED_RESULTS", str(tmp_path / "not there"))
+    results = Path(run.__file__).parent / "results"
+    for place in ("claims", "bench", "data_sets"):
+        shutil.copytree(results / place, tmp_path / "book" / "results" / place)
+    for name in ("README.md", tables.PICTURE, "pyproject.toml", "book/chapters/beta_tcvae.ipynb"):
+        copy = tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(results.parents[1] / name, copy)
+    before = run.main(), capsys.readouterr().out
+    assert "digest" not in before[1]
+    edits = {
+        "claims/laptop/kl_in_three_parts.json": ('"verdict": "H"', '"verdict": "F"'),
+        "claims/laptop/beta_tcvae.json": ('"verdict": "inconclusive"', '"verdict": "reproduced"'),
+        "claims/earlier_rules.json": ('"inconclusive"', '"reproduced"'),
+        "bench/parity.json": ('"high": 0.', '"high": 9.'),
+        "data_sets/agreement.json": ('"max_wrong_pixels": 1', '"max_wrong_pixels": 0'),
+    }
+    for name, (written, instead) in edits.items():
+        path = tmp_path / "book" / "results" / name
+        text = path.read_text("utf-8")
+        assert written in text
+        path.write_text(text.replace(written, instead, 1), "utf-8")
+    assert run.main() == 1
+    out = capsys.readouterr().out
+    for name in edits:
+        assert f"{name} is damaged (its digest says that it was edited" in out
+    assert "python book/run.py --all kl_in_three_parts" in out
+    assert "python -m disentangled.data agreement" in out
 
 
 def test_every_paper_has_a_title_in_the_ledgers_order():

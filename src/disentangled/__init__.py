@@ -7,6 +7,7 @@ What flows
     progress       lines with rate and time left, on the terminal and never in a page
     types          Batch, Code, Loss, LogQ, Score: named tuples that pass through vmap
     arrays         what an argument may be that is an array, a count or an index
+    sealed         JSON files that show when they were edited
 
 Theory, exact
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
@@ -145,13 +146,39 @@ def whole(value: Any, name: str, least: int | None = None, most: int | None = No
 
 @contextlib.contextmanager
 def single_precision() -> Iterator[None]:
-    """For a time, float32 is what torch makes of numbers without a dtype, as when it starts."""
+    """For a time, float32 is what torch makes of numbers without a dtype, and the CPU is where it
+    puts tensors without a device, as when it starts."""
     before = torch.get_default_dtype()
+    elsewhere = torch.get_default_device().type != "cpu"
     torch.set_default_dtype(torch.float32)
     try:
-        yield
+        with torch.device("cpu") if elsewhere else contextlib.nullcontext():
+            yield
     finally:
         torch.set_default_dtype(before)
+
+
+def entry(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """A function that computes the same whatever torch's default dtype and device are, and that
+    refuses as its argument `generator` what is none.
+
+    Raises: ValueError that says which generator to pass.
+    """
+    names = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        given = dict(zip(names, args, strict=False)) | kwargs
+        came = given.get("generator")
+        if came is not None and not isinstance(came, torch.Generator):
+            raise ValueError(
+                f"generator of {function.__name__} must be a torch.Generator, got {_kind(came)}: "
+                "pass torch.Generator().manual_seed(0), with a seed of yours"
+            )
+        with single_precision():
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 def rounding(values: Any) -> float:

@@ -49,6 +49,9 @@ __all__ = [
     "summary",
 ]
 
+COMPUTED = ("H", "C", "F", "X")
+"""Verdicts that a check computes."""
+
 Residual = Callable[[Any], Any]
 
 Tests = Mapping[str, Callable[..., Any]]
@@ -293,10 +296,19 @@ def ledger() -> pd.DataFrame:
         ValueError: a file of records is damaged or out of step with `statements/`.
     """
     rows = records.table(records.in_ledger())
-    computed = rows["verdict"].isin(["H", "C", "F", "X"])
-    remark = rows["condition"].where(computed, "").str.replace(r"\.$", "; ", regex=True)
+    computed = rows["verdict"].isin(COMPUTED)
+    remark = rows["id"].map(remarks()).where(computed, "")
     rows["evidence"] = remark + rows["evidence"]
     return rows[["id", "kind", "paper", "statement", "verdict", "evidence", "chapter"]]
+
+
+def remarks() -> dict[str, str]:
+    """The condition or the remark, by id, with which the evidence of a computed statement begins;
+    Markdown with formulas, from `statements/` and not from records."""
+    declared = records.statements()
+    computed = declared["verdict"].isin(COMPUTED)
+    told = declared["condition"].where(computed, "").str.replace(r"\.$", "; ", regex=True)
+    return dict(zip(declared["id"], told, strict=True))
 
 
 def summary(page: Chapter) -> pd.DataFrame:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from disentangled import claims, experiments, learning, store, tables
+from disentangled import claims, experiments, learning, records, tables
 from disentangled.claims import Chapter, OnRows, Tests
 from disentangled.comparisons import FEWEST
 from disentangled.records import Record
@@ -83,8 +82,7 @@ def moved(decided: Sequence[Record]) -> pd.DataFrame:
 
     Returns: a line a claim (index: id): verdict under the earlier rules, and now.
     """
-    path = store.results() / "claims" / "earlier_rules.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = records.earlier_verdicts()
     now = {record.id: record.verdict for record in decided if record.id in before}
     table = pd.DataFrame({"earlier rules": before, "now": now}).loc[list(now)]
     return table[table["earlier rules"] != table["now"]]

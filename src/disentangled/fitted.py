@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
+from disentangled.arrays import entry
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.nets.bound import bind
@@ -56,6 +57,7 @@ class Fitted:
             self, seeds=(self.seeds[position],), params=params, buffers=buffers, terms=terms
         )
 
+    @entry
     def encode(self, data: FactorData) -> tuple[Tensor, Tensor]:
         """Posterior means and log-variances of all images, each (S, N, D), in float32, whatever
         precision they were trained in."""
@@ -73,6 +75,7 @@ class Fitted:
         mean, logvar = (torch.cat(part, dim=1) for part in zip(*blocks, strict=True))
         return mean, logvar
 
+    @entry
     def decode(self, z: Tensor) -> Tensor:
         """Logits (S, B, C, H, W) of codes z (S, B, D), in float32."""
         recipe = OBJECTIVES[self.run.objective]

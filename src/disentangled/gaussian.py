@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from disentangled.arrays import EPS, floats, of_arrays, rounding, whole
+from disentangled.arrays import EPS, entry, floats, of_arrays, rounding, whole
 
 LOG_TWO_PI = math.log(2 * math.pi)
 
@@ -88,6 +88,7 @@ class Noise(NamedTuple):
     total_corr: float
 
 
+@entry
 def prepared(noise_covariance: Any, device: torch.device | str = "cpu", *, n_axes: int) -> Noise:
     """The noise with this covariance (D, D), ready for losses on a device; a `Noise` as it is.
 
@@ -204,6 +205,7 @@ def _log_det(matrix: Tensor, eps: float) -> float:
     return float(variances.log().sum() + eigenvalues.log().sum())
 
 
+@entry
 def equicorrelated(n_axes: int, sigma: float) -> Tensor:
     """Covariance (1 - sigma) I + sigma 11ᵀ, shape (n_axes, n_axes): unit variances, equal
     correlations sigma.
@@ -299,6 +301,7 @@ def kl(mean0: Any, covariance0: Any, mean1: Any, covariance1: Any) -> float:
     return 0.5 * float(trace + distance.square().sum() - n_axes + log_det1 - log_det0)
 
 
+@entry
 def kl_to_prior(mean: Any, scale: Any, noise_covariance: Any = None) -> Tensor:
     """KL(q(z|x) ‖ N(0, I)) in nats, of z = mean + scale * noise, noise ~ N(0, noise_covariance).
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from disentangled import data as datasets
+from disentangled.arrays import entry
 from disentangled.data import Images
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run
@@ -53,6 +54,7 @@ def one_picture(dataset: str, size: int) -> float:
     return distortion_of_one_picture(mean_picture(datasets.load(dataset, size=size).images))
 
 
+@entry
 def mean_picture(images: Images) -> Tensor:
     """The mean of all images (C, H, W), of values 0 to 1, in float64."""
     blocks = torch.arange(len(images)).split(8_192)

@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from disentangled import data as datasets
 from disentangled.data import FactorData
+from disentangled.data.files import BadFile
 from disentangled.deadlines import Deadline
 from disentangled.experiments import Setting
 from disentangled.runs import Run
 
 SECONDS = 30.0
 """First guess of how long it takes; a twin that is rendered first takes two minutes."""
+
+UNUSABLE = (OSError, BadFile)
+"""What loading raises of files that are not there, not readable, or damaged."""
 
 _LOADED: dict[tuple[str, int], FactorData] = {}  # by name and size
 
@@ -48,13 +52,14 @@ def judged(setting: Setting, data: FactorData) -> FactorData:
 
 
 def absent(setting: Setting) -> dict[str, str]:
-    """The data sets that the setting trains on or is judged on and that are not on disk, and of
-    each the message that says how to get it; loads those that are."""
+    """The data sets that the setting trains on or is judged on and that cannot be loaded, as they
+    are not on disk, damaged, or kept from us by the system; and of each the message that says how
+    to mend it. Loads those that can."""
     found = {}
     for name in _names(setting):
         try:
             _once(name, setting.run.size)
-        except FileNotFoundError as error:
+        except UNUSABLE as error:
             found[name] = str(error)
     return found
 

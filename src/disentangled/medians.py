@@ -39,7 +39,7 @@ def commit(
             continue
         try:
             data = loading.judged(setting, loading.loaded(run)).to(device)
-        except FileNotFoundError as error:  # a cluster's workers may have it
+        except loading.UNUSABLE as error:  # a cluster's workers may have it
             warnings.warn(f"no model of {run.title()} is committed: {error}", stacklevel=3)
             continue
         if deadline is None or Pace(deadline, setting, data, Hardware(device)).allows_pass():

@@ -2,9 +2,10 @@
 
 `statements/`, beside this module, holds a file a paper: every statement in our words with its
 declared verdict and the chapter that checks it. The files under `book/results/claims/PROFILE`
-hold what runs of the chapters under that profile found, and `book/results/claims/published.json`
-says which of them the ledger shows. The smoke profile writes under `build/smoke/claims`. Where
-`DISENTANGLED_RESULTS` names a folder, every profile writes to `claims/PROFILE` in it.
+hold what runs of the chapters under that profile found, with a digest over all, and
+`book/results/claims/published.json` says which of them the ledger shows. The smoke profile writes
+under `build/smoke/claims`. Where `DISENTANGLED_RESULTS` names a folder, every profile writes to
+`claims/PROFILE` in it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from disentangled import badges, store
+from disentangled import badges, sealed, store, verdicts
 
 ROUND_OFF = 1e-9
 """Smaller numbers are recorded as the next power of ten, so that re-runs are small diffs."""
@@ -29,6 +30,9 @@ PAPERS = ("C", "D", "A", "B")
 
 PUBLISHED = "published.json"
 """The file beside the profiles' folders that says under which one a chapter is published."""
+
+EARLIER = "earlier_rules.json"
+"""The file beside them with the verdicts of claims under the rules before these."""
 
 DEFAULT = "laptop"
 """The profile under which chapters and experiments are published that the file does not name."""
@@ -217,9 +221,8 @@ def write(chapter: str, profile: str, record: Record) -> Record:
     entries = _read(path) if path.exists() else {}
     entries[record.id] = record
     plain = {name: {"verdict": r.verdict, **r.facts} for name, r in sorted(entries.items())}
-    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
     with store.written_aside(path) as aside:
-        aside.write_text(text + "\n", encoding="utf-8")
+        aside.write_text(sealed.text(plain), encoding="utf-8")
     return record
 
 
@@ -257,19 +260,46 @@ def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
     return rows
 
 
+def faults() -> dict[Path, str]:
+    """The files of records, of all profiles, that are damaged or were edited, and what is wrong
+    with each; that of the verdicts under earlier rules as well."""
+    folder = store.results() / "claims"
+    found = {}
+    for path in [*sorted(folder.glob("*/[!.]*.json")), folder / EARLIER]:
+        try:
+            _ = earlier_verdicts() if path.name == EARLIER else _read(path)
+        except ValueError as error:
+            found[path] = str(error)
+    return found
+
+
+def earlier_verdicts() -> dict[str, str]:
+    """Claims by id with the verdict that they had under the rules before these.
+
+    Raises:
+        ValueError: the file was edited.
+    """
+    path = store.results() / "claims" / EARLIER
+    again = f"take it from the repository: git checkout -- book/results/claims/{EARLIER}"
+    return sealed.read(path, again) if path.exists() else {}
+
+
 def _read(path: Path) -> dict[str, Record]:
+    again = (
+        f"delete it and run the chapter {path.stem} again (python book/run.py --all {path.stem})"
+    )
+    entries = sealed.read(path, again)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
         found = {
             name: Record(name, entry.pop("verdict"), entry) for name, entry in entries.items()
         }
-        _ = [
-            (record.evidence, record.beside_larger(path.parent.name)) for record in found.values()
-        ]
+        for record in found.values():
+            _ = record.evidence
+            told, _ = record.beside_larger(path.parent.name)
+            if unknown := {record.verdict, told} - {*VERDICTS, *verdicts.VERDICTS}:
+                raise ValueError(f"{record.id} has no verdict but {unknown}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is damaged ({error!r}); delete it and run the chapter {path.stem} again"
-        ) from error
+        raise ValueError(f"{path} is damaged ({error!r}); {again}") from error
     return found
 
 

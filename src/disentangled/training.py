@@ -12,7 +12,7 @@ from torch import Tensor
 
 from disentangled import data as datasets
 from disentangled import hardware as machines
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.costs import groups
 from disentangled.data import FactorData
 from disentangled.fitted import Fitted
@@ -148,6 +148,7 @@ def trajectory(
             saved = time.perf_counter()
 
 
+@entry
 def fit(
     run: Run,
     seeds: Sequence[int],
@@ -202,6 +203,7 @@ def _joined(parts: Sequence[Params]) -> Params:
     }
 
 
+@entry
 def untrained(
     run: Run, seeds: Sequence[int], data: FactorData, hardware: Hardware | None = None
 ) -> Fitted:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from disentangled import arrays
 from disentangled.data.factor_data import FactorData
+from disentangled.data.files import BadFile
 from disentangled.data.images import Images, PackedImages
 
 __all__ = [
@@ -166,8 +167,17 @@ def load(name: str, *, root: Root = None, size: int | None = None) -> FactorData
         FileNotFoundError: no file; the message says where to get one and names the stand-in.
     """
     entry = _entry(name)
+    side = _side(name, entry.sizes, size)
     with arrays.single_precision():  # pictures of before are the same to the last bit
-        return _function(entry.load)(root, _side(name, entry.sizes, size))
+        try:
+            return _function(entry.load)(root, side)
+        except BadFile:
+            raise
+        except ValueError as error:  # of what a file holds: the error has to name it
+            path = on_disk(name, root=root)
+            if path is None:
+                raise
+            raise BadFile(f"{path}: {error}. Get it again: {entry.get}") from error
 
 
 def on_disk(name: str, *, root: Root = None) -> Path | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from disentangled.data import download
-from disentangled.data.files import download_folder
+from disentangled import sealed
+from disentangled.data import download, files
 from disentangled.data.rendered import calibration, dsprites_rerender
 from disentangled.progress import print_anything
 
@@ -52,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _download(names: list[str], root: Path | None) -> None:
-    folder = root or download_folder()
+    folder = root or files.download_folder()
     folder.mkdir(parents=True, exist_ok=True)
     for file in (file for name in names for file in download.FILES[name]):
         print(f"{file.name}, {file.size}, from {file.url}")
@@ -63,14 +62,16 @@ def _agreement(root: Path | None, out: Path | None) -> None:
     rows = calibration.measure_agreement(root)
     path = out or calibration.agreement_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    with files.writing(path):
+        path.write_text(sealed.text({"shapes": rows}), encoding="utf-8")
     print(f"{path}: {len(rows)} rows")
 
 
 def _outline(root: Path | None, out: Path | None) -> None:
     path = out or Path(dsprites_rerender.__file__).with_name("heart_outline.csv")
     table = calibration.outline_table(calibration.fit_heart_outline(root))
-    path.write_text(table, encoding="utf-8")
+    with files.writing(path):
+        path.write_text(table, encoding="utf-8")
     print(path)
 
 

@@ -11,27 +11,32 @@ files in the order of the file system, so that its numbers mean other cars on ot
 from __future__ import annotations
 
 import io
-import tarfile
 import zlib
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import scipy.io
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import bad_file, find, unread
+from disentangled.data.files import BadFile, MiB, bad_file, check_size, find, reading
 from disentangled.data.images import resized
 from disentangled.data.layout import Layout, grid
+from disentangled.data.tars import members
 
 LAYOUT = grid(unordered=("object",), elevation=4, azimuth=24, object=183)
 ARCHIVE = "nips2015-analogy-data.tar.gz"
 FOLDER = "data/cars"
 NATIVE_SIZE = 128
+MOST_OF_A_CAR = 64 * MiB
+"""Bytes of a car's file, unpacked; those of the archive have 7 MB."""
+PACKED = 15
+"""The number of a packed element in a MATLAB file."""
 MEND = (
     "`make data NAME=cars3d` (python -m disentangled.data download cars3d) downloads the official "
     "archive with its checksum; without it use data.load('cars3d_twin')"
@@ -77,35 +82,65 @@ def load(root: str | PathLike[str] | None, size: int, *, layout: Layout = LAYOUT
 
 def _in_folder(folder: Path) -> Iterator[tuple[Path, bytes]]:
     for path in sorted(folder.glob("[!.]*.mat")):
-        yield path, path.read_bytes()
+        check_size(path, "a car", path.stat().st_size, MOST_OF_A_CAR, MEND)
+        with reading(path, "a car", MEND):
+            content = path.read_bytes()
+        yield path, content
 
 
 def _in_archive(path: Path) -> Iterator[tuple[Path, bytes]]:
-    """The cars' files in an archive, each as where it is and what it holds; names are not
-    followed."""
-    try:
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                place = PurePosixPath(member.name)
-                ours = place.suffix == ".mat" and place.name[0] != "."
-                if member.isfile() and ours and place.parts[-3:-1] == ("data", "cars"):
-                    content = archive.extractfile(member)
-                    if content is not None:
-                        yield path / place.name, content.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise unread(path, "a gzipped tar archive", error, MEND) from error
+    """The cars' files in an archive, each as where it is and what it holds."""
+
+    def ours(place: PurePosixPath) -> bool:
+        is_car = place.suffix == ".mat" and place.name[0] != "."
+        return is_car and place.parts[-3:-1] == ("data", "cars")
+
+    for place, content in members(path, ours, MOST_OF_A_CAR, MEND):
+        yield path / place.name, content
 
 
 def _images(path: Path, content: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The array `im` of a MATLAB file, its shape and type looked at before it is read."""
+    """The array `im` of a MATLAB file, its shape and type looked at before it is read, and what
+    was read once more: a file may keep numbers of another type than it declares."""
     expected = f"a MATLAB file with im, uint8 of shape {shape}"
     image = None
     try:
+        content = _unpacked(path, content)
         found = {name: (came, kind) for name, came, kind in scipy.io.whosmat(io.BytesIO(content))}
         if found.get("im") == (shape, "uint8"):
             image = scipy.io.loadmat(io.BytesIO(content), variable_names=["im"])["im"]
+    except BadFile:
+        raise
     except Exception as error:  # scipy raises whatever damage makes its reader stumble on
         raise bad_file(path, expected, f"damaged or other content ({error})", MEND) from error
     if image is None:
         raise bad_file(path, expected, f"the arrays {found}", MEND)
+    if image.dtype != np.uint8 or image.shape != shape:
+        raise bad_file(path, expected, f"{image.dtype} of shape {image.shape}", MEND)
+    if image.max() <= 1:
+        raise bad_file(path, "im with pixels up to 255", f"0 to {image.max()}", MEND)
     return image
+
+
+def _unpacked(path: Path, content: bytes) -> bytes:
+    """A MATLAB file with its packed elements unpacked, as far as `MOST_OF_A_CAR` allows: they do
+    not say how large they become. One of another version stays as it is."""
+    if content[124:128] not in (b"\x00\x01IM", b"\x01\x00MI"):
+        return content
+    order: Literal["little", "big"] = "little" if content[126:128] == b"IM" else "big"
+    parts, at = [content[:128]], 128
+    while at < len(content):
+        kind, size = (int.from_bytes(content[at + i : at + i + 4], order) for i in (0, 4))
+        end = at + 8 + size
+        if kind != PACKED:
+            parts.append(content[at:end])
+        else:
+            unzip = zlib.decompressobj()
+            left = MOST_OF_A_CAR - sum(map(len, parts))
+            parts.append(unzip.decompress(content[at + 8 : end], max(left, 1)))
+            if not unzip.eof:
+                more = unzip.unconsumed_tail
+                check_size(path, "a car", MOST_OF_A_CAR + len(more), MOST_OF_A_CAR, MEND)
+                raise EOFError("a packed element is cut off")
+        at = end
+    return b"".join(parts)

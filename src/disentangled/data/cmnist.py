@@ -23,6 +23,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from sklearn import datasets
 from torch import Generator, Tensor
@@ -78,11 +79,14 @@ def mnist(root: str | PathLike[str] | None, split: str) -> Digits:
     """
     path, n = find_file(root), N_IMAGES[split]
     npz = Npz(path, MEND)
-    contents = torch.from_numpy(npz.array(f"y_{split}", (n,), "iu").astype("int64"))
+    contents = torch.from_numpy(npz.array(f"y_{split}", (n,), np.integer).astype("int64"))
     if int(contents.min()) < 0 or int(contents.max()) >= N_CONTENTS:
         came = f"{contents.min()} to {contents.max()}"
         raise bad_file(path, f"y_{split} from 0 to {N_CONTENTS - 1}", came, MEND)
-    images = npz.array(f"x_{split}", (n, NATIVE_SIZE, NATIVE_SIZE), "u").astype("uint8")
+    images = npz.array(f"x_{split}", (n, NATIVE_SIZE, NATIVE_SIZE), np.uint8)
+    if images.max() <= 1:
+        came = f"0 to {images.max()}"
+        raise bad_file(path, f"x_{split} with strokes up to 255", came, MEND)
     return Digits(torch.from_numpy(images), contents)
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pooch
 import requests
+from filelock import FileLock
 from tqdm import tqdm
 
-from disentangled.data import cars3d, cmnist, flowers102, shapes3d, smallnorb
+from disentangled.data import cars3d, cmnist, files, flowers102, shapes3d, smallnorb
+
+UNKNOWN = 512 * files.MiB
+"""The most bytes that are taken of a file whose size is not known; all of them have fewer."""
 
 
 class RemoteFile(NamedTuple):
@@ -27,6 +34,11 @@ class RemoteFile(NamedTuple):
     url: str
     checksum: str
     n_bytes: int | None = None
+
+    @property
+    def most(self) -> int:
+        """The most bytes that are taken."""
+        return UNKNOWN if self.n_bytes is None else self.n_bytes
 
     @property
     def size(self) -> str:
@@ -99,14 +111,20 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
 }
 """Data set -> its official files."""
 ATTEMPTS = 3
+PARTIAL, LOCK = ".partial-", "lock"
+
+
+class TooLargeError(ValueError):
+    """More came than the file has; the message says how many bytes."""
 
 
 def fetch(file: RemoteFile, folder: Path, *, timeout: float = 30.0, progress: bool = True) -> Path:
     """Download a file into a folder, unless it is there with the right checksum already.
 
-    It is written to `.partial/` inside the folder and moved to its name only once the checksum
-    is right; `.partial/` is removed in the end, and what a killed download left there at the
-    next start. A connection that breaks is tried three times in all.
+    It is written to a folder of its own inside the folder, `.partial-...`, and moved to its name
+    only once the checksum is right. The folder of its own is removed in the end, and what a killed
+    download left of one at the next start. A connection that breaks is tried three times in all,
+    and no more is taken than the file's known size.
 
     Args:
         file: what to download.
@@ -119,29 +137,53 @@ def fetch(file: RemoteFile, folder: Path, *, timeout: float = 30.0, progress: bo
 
     Raises:
         ConnectionError: the server cannot be reached, refuses, breaks off or falls silent.
-        ValueError: the content came whole but has another checksum.
+        ValueError: the content has another checksum, or more bytes than the file.
+        OSError: no room on the disk.
     """
     path = folder / file.name
     algorithm, _, digest = file.checksum.partition(":")
     if path.is_file() and pooch.file_hash(str(path), algorithm) == digest:
         return path
-    aside = folder / ".partial"
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
+    with files.writing(path), _own_folder(folder) as aside:
         _download(file, aside, timeout, progress)
         (aside / file.name).replace(path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return path
 
 
-def _stream(url: str, output: str, _: Any, *, timeout: float, progress: bool) -> None:
-    """Like pooch's own downloader, but the connection is closed when it breaks, too."""
-    with requests.get(url, stream=True, timeout=timeout) as response, open(output, "wb") as file:
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[Path]:
+    """A new folder inside, whose lock tells others that its download still runs."""
+    for left in folder.glob(f"{PARTIAL}*"):
+        if (left / LOCK).is_file():  # else it is not ours
+            with suppress(OSError, NotImplementedError), FileLock(left / LOCK, blocking=False):
+                shutil.rmtree(left, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
+    lock = FileLock(own / LOCK)
+    try:
+        with suppress(NotImplementedError):  # without locks nobody takes it for left over
+            lock.acquire()
+        yield own
+    finally:
+        lock.release()
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _stream(url: str, output: str, _: Any, *, most: int, timeout: float, progress: bool) -> None:
+    """Like pooch's own downloader, but the connection is closed when it breaks, too, and no more
+    is written than `most` bytes."""
+    plain = {"Accept-Encoding": "identity"}  # what comes is what is counted
+    with requests.get(url, stream=True, timeout=timeout, headers=plain) as response:
         response.raise_for_status()
         total = int(response.headers.get("Content-Length", 0)) or None
-        with tqdm(total=total, unit="B", unit_scale=True, disable=not progress) as bar:
+        if total and total > most:
+            raise TooLargeError(f"{total:,}")
+        n_bytes = 0
+        bar = tqdm(total=total, unit="B", unit_scale=True, disable=not progress)
+        with open(output, "wb") as file, bar:
             for chunk in response.iter_content(1 << 16):
+                n_bytes += len(chunk)
+                if n_bytes > most:
+                    raise TooLargeError(f"{n_bytes:,} or more")
                 file.write(chunk)
                 bar.update(len(chunk))
 
@@ -155,7 +197,7 @@ def _download(file: RemoteFile, folder: Path, timeout: float, progress: bool) ->
                 known_hash=file.checksum,
                 fname=file.name,
                 path=folder,
-                downloader=partial(_stream, timeout=timeout, progress=progress),
+                downloader=partial(_stream, most=file.most, timeout=timeout, progress=progress),
             )
             return
         except requests.RequestException as error:
@@ -167,6 +209,11 @@ def _download(file: RemoteFile, folder: Path, timeout: float, progress: bool) ->
                     f"{folder.parent} by hand"
                 ) from error
             print(f"{file.url}: {error}; attempt {attempt + 1}", file=sys.stderr)
+        except TooLargeError as error:
+            raise ValueError(
+                f"{file.url}: expected at most {file.most:,} bytes, got {error} (a changed file, "
+                "or another one). Nothing was kept; see what the address shows in a browser"
+            ) from error
         except ValueError as error:
             raise ValueError(
                 f"{file.url}: expected content with {file.checksum}, got another "

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import Npz, bad_file, find, unread
+from disentangled.data.files import Npz, bad_file, find, reading
+from disentangled.data.hdf5 import dataset
 from disentangled.data.images import gather
 from disentangled.data.resampled import DSPRITES, loaders
 
@@ -153,17 +154,20 @@ def load_subset(root: str | PathLike[str] | None, size: int) -> FactorData:
 def _grid(path: Path, size: int) -> FactorData:
     factors = COARSE.factors()
     npz = Npz(path, MEND)
-    _check_factors(path, npz.array("latents_classes", tuple(factors.shape), "iu"), factors)
-    blocks = npz.blocks("imgs", (len(factors), NATIVE_SIZE, NATIVE_SIZE), "u")
+    _check_factors(path, npz.array("latents_classes", tuple(factors.shape), np.integer), factors)
+    blocks = npz.blocks("imgs", (len(factors), NATIVE_SIZE, NATIVE_SIZE), np.uint8)
     images = gather(_binary(path, blocks), size, packed=False)
     return labelled("dsprites_grid", images, factors, COARSE.sizes, "real")
 
 
 def _subset(path: Path, size: int) -> FactorData:
     npz = Npz(path, MEND)
-    classes = npz.array("latents_classes", (N_SUBSET, len(FACTOR_NAMES)), "iu")
+    classes = npz.array("latents_classes", (N_SUBSET, len(FACTOR_NAMES)), np.integer)
+    if classes.min() < 0 or (classes.max(0) >= FACTOR_SIZES).any():
+        expected = f"latents_classes from 0 to below {FACTOR_SIZES}"
+        raise bad_file(path, expected, f"{classes.min(0)} to {classes.max(0)}", MEND)
     factors = torch.from_numpy(classes.astype(np.int64))
-    index = npz.array("original_dataset_indices", (N_SUBSET,), "iu")
+    index = npz.array("original_dataset_indices", (N_SUBSET,), np.integer)
     if not np.array_equal(flat_index(factors).numpy(), index):
         raise bad_file(
             path,
@@ -171,7 +175,7 @@ def _subset(path: Path, size: int) -> FactorData:
             "indices of other images",
             MEND,
         )
-    blocks = npz.blocks("imgs", (N_SUBSET, NATIVE_SIZE, NATIVE_SIZE), "u")
+    blocks = npz.blocks("imgs", (N_SUBSET, NATIVE_SIZE, NATIVE_SIZE), np.uint8)
     images = gather(_binary(path, blocks), size, packed=False)
     return labelled("dsprites_subset", images, factors, FACTOR_SIZES, "real")
 
@@ -179,29 +183,19 @@ def _subset(path: Path, size: int) -> FactorData:
 def _official_npz(path: Path) -> Iterator[NDArray[np.generic]]:
     npz = Npz(path, MEND)
     # column 0 is the colour, always white
-    classes = npz.array("latents_classes", (N_IMAGES, 1 + len(FACTOR_NAMES)), "iu")
+    classes = npz.array("latents_classes", (N_IMAGES, 1 + len(FACTOR_NAMES)), np.integer)
     _check_factors(path, classes[:, 1:], FULL.factors())
-    yield from npz.blocks("imgs", (N_IMAGES, NATIVE_SIZE, NATIVE_SIZE), "u")
+    yield from npz.blocks("imgs", (N_IMAGES, NATIVE_SIZE, NATIVE_SIZE), np.uint8)
 
 
 def _official_hdf5(path: Path) -> Iterator[NDArray[np.generic]]:
-    try:
-        with h5py.File(path, "r") as file:
-            for key, shape in (
-                ("imgs", (N_IMAGES, NATIVE_SIZE, NATIVE_SIZE)),
-                ("latents/classes", (N_IMAGES, 1 + len(FACTOR_NAMES))),
-            ):
-                if key not in file:
-                    raise bad_file(path, f"an array {key!r}", f"the keys {list(file)}", MEND)
-                came = file[key]
-                if came.shape != shape or came.dtype.kind not in "iu":
-                    expected = f"{key} of shape {shape} as integers"
-                    raise bad_file(path, expected, f"shape {came.shape}, {came.dtype}", MEND)
-            _check_factors(path, file["latents/classes"][:, 1:], FULL.factors())
-            for start in range(0, N_IMAGES, HDF5_BLOCK):
-                yield file["imgs"][start : start + HDF5_BLOCK]
-    except (OSError, RuntimeError, KeyError) as error:
-        raise unread(path, "an HDF5 file", error, MEND) from error
+    with reading(path, "an HDF5 file", MEND), h5py.File(path, "r") as file:
+        images = dataset(path, file, "imgs", (N_IMAGES, NATIVE_SIZE, NATIVE_SIZE), np.uint8, MEND)
+        shape = (N_IMAGES, 1 + len(FACTOR_NAMES))
+        classes = dataset(path, file, "latents/classes", shape, np.integer, MEND)
+        _check_factors(path, classes[:, 1:], FULL.factors())
+        for start in range(0, N_IMAGES, HDF5_BLOCK):
+            yield images[start : start + HDF5_BLOCK]
 
 
 def _check_factors(path: Path, classes: NDArray[np.generic], expected: Tensor) -> None:
@@ -219,7 +213,7 @@ def _binary(path: Path, blocks: Iterator[NDArray[np.generic]]) -> Iterator[Tenso
     for block in blocks:
         if block.max() > 1:
             raise bad_file(path, "images of 0 and 1", f"values up to {block.max()}", MEND)
-        yield torch.from_numpy(block.astype(np.uint8)).unsqueeze(1)
+        yield torch.from_numpy(np.array(block, np.uint8)).unsqueeze(1)
 
 
 load_largest_correlated, load_largest_independent, load_largest_held_out = loaders(

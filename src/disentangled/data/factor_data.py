@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from disentangled import arrays
+from disentangled.arrays import entry
 from disentangled.data import drawing
 from disentangled.data.consistency import (
     check_factors,
@@ -46,6 +47,7 @@ class FactorData:
         ValueError: shapes, dtypes or values that do not fit together.
     """
 
+    @entry
     def __init__(
         self,
         name: str,
@@ -118,6 +120,7 @@ class FactorData:
         """The same data with images and factors on device; drawing stays on the CPU."""
         return self._replace(self.images.to(device), self.factors.to(device), self.probabilities)
 
+    @entry
     def select(self, index: Any) -> FactorData:
         """The images at index (n,) alone, with their chances relative to each other kept.
 
@@ -184,6 +187,7 @@ class FactorData:
         index = torch.as_tensor(image_index(index)).to(self.device)
         return Batch(self.pixels(index), self.factors[index], index)
 
+    @entry
     def draw_index(self, n: int, generator: Generator) -> Tensor:
         """n indices with replacement by the data's probabilities: (n,) int64 on the CPU."""
         n = arrays.whole(n, "the number of images drawn", 0)
@@ -191,10 +195,12 @@ class FactorData:
             return torch.randint(len(self), (n,), generator=generator)
         return drawing.search(self._cumulative, n, generator)
 
+    @entry
     def draw(self, n: int, generator: Generator) -> Batch:
         """n images with replacement by the data's probabilities."""
         return self.batch(self.draw_index(n, generator))
 
+    @entry
     def holding_index(
         self, factor: int | str, n: int, generator: Generator, *, value: int | None = None
     ) -> Tensor:
@@ -223,12 +229,14 @@ class FactorData:
             return members[torch.randint(len(members), (n,), generator=generator)]
         return members[drawing.search(drawing.cumulative(weights), n, generator)]
 
+    @entry
     def holding(
         self, factor: int | str, n: int, generator: Generator, *, value: int | None = None
     ) -> Batch:
         """n images that share one value of a factor, the others free (see `holding_index`)."""
         return self.batch(self.holding_index(factor, n, generator, value=value))
 
+    @entry
     def weighted(self, table: Any, factors: Sequence[int | str]) -> FactorData:
         """The same images, drawn so that the given factors follow a joint table.
 
@@ -261,6 +269,7 @@ class FactorData:
             raise ValueError(f"{self.name}, {tuple(factors)}: {error}") from error
         return self._replace(self.images, self.factors, after)
 
+    @entry
     def split(self, fraction: float, generator: Generator) -> tuple[FactorData, FactorData]:
         """Two disjoint parts that cover the data: round(fraction N) images, and the others.
 

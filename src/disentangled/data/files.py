@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import lzma
 import os
+import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +22,17 @@ from numpy.typing import NDArray
 
 ENVIRONMENT = "DISENTANGLED_DATA"
 BLOCK = 4096
+MiB = 2**20
+MOST_OF_A_HEADER = MiB // 16
+
+DAMAGE = (
+    OSError, EOFError, ValueError, RuntimeError, KeyError, OverflowError, struct.error, zlib.error,
+    lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What readers raise of damaged files, according to where the damage is."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What the system says of a disk that takes no more."""
 
 
 def download_folder() -> Path:
@@ -78,9 +94,13 @@ def claim(paths: list[Path]) -> tuple[Path | None, AbstractContextManager[object
     return None, nullcontext()
 
 
-def bad_file(path: Path, expected: str, came: str, mend: str) -> ValueError:
+class BadFile(ValueError):
+    """A data file that is there and is not what it should be; the message names it."""
+
+
+def bad_file(path: Path, expected: str, came: str, mend: str) -> BadFile:
     """The error of a file that is there but not what it should be."""
-    return ValueError(f"{path}: expected {expected}, got {came}. {mend}")
+    return BadFile(f"{path}: expected {expected}, got {came}. {mend}")
 
 
 def unread(path: Path, expected: str, error: Exception, mend: str) -> Exception:
@@ -96,6 +116,53 @@ def unread(path: Path, expected: str, error: Exception, mend: str) -> Exception:
     )
 
 
+@contextmanager
+def reading(path: Path, expected: str, mend: str) -> Iterator[None]:
+    """Whatever damage makes a reader stumble on becomes an error that names the file.
+
+    Raises:
+        BadFile: a damaged file.
+        OSError: one that the system does not let read.
+    """
+    try:
+        yield
+    except BadFile:
+        raise
+    except DAMAGE as error:
+        raise unread(path, expected, error, mend) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Where there is no room for a file, the error names it and says what to do.
+
+    Raises:
+        OSError: the disk is full, or may not be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(
+            error.errno,
+            f"{os.strerror(error.errno)}: {path} was not written, and nothing of it was kept. "
+            f"Make room in {path.parent}, or set {ENVIRONMENT} to a folder of yours with room",
+        ) from error
+
+
+def check_size(path: Path, what: str, declared: int, allowed: int, mend: str) -> None:
+    """Refuse what declares to be larger than it can rightly be, before any of it is read.
+
+    Raises:
+        BadFile: names the bytes that are declared and those that are allowed.
+    """
+    if declared > allowed:
+        raise bad_file(
+            path, f"{what} of at most {allowed:,} bytes", f"one that declares {declared:,}", mend
+        )
+
+
 class Npz:
     """Arrays of an npz file, read in blocks of rows and never unpickled.
 
@@ -109,31 +176,34 @@ class Npz:
 
     def __init__(self, path: Path, mend: str) -> None:
         self.path, self.mend = path, mend
-        try:
-            with zipfile.ZipFile(path) as archive:
-                self.keys = [name.removesuffix(".npy") for name in archive.namelist()]
-        except zipfile.BadZipFile as error:
-            raise bad_file(
-                path, "an npz file (a zip archive)", f"a damaged or cut-off one ({error})", mend
-            ) from error
+        with reading(path, "an npz file (a zip archive)", mend), zipfile.ZipFile(path) as archive:
+            self.keys = [name.removesuffix(".npy") for name in archive.namelist()]
 
     def blocks(
-        self, key: str, shape: tuple[int, ...], dtype: str
+        self, key: str, shape: tuple[int, ...], dtype: type[np.generic]
     ) -> Iterator[NDArray[np.generic]]:
         """An array in blocks of 4,096 rows, after its header has been checked.
 
         Args:
             key: name of the array.
             shape: the shape it must have.
-            dtype: the kinds it may have, letters of numpy.dtype.kind, as "u" or "iu".
+            dtype: the type it must have, or the kind of its type, as np.uint8 or np.integer.
 
         Raises:
-            ValueError: key missing, another shape or kind (pickled objects included), cut off.
+            BadFile: key missing, another shape or type (pickled objects included), cut off, a
+                header that declares to be large, or a packing whose sizes are not known before.
         """
         if key not in self.keys:
             raise bad_file(self.path, f"an array {key!r}", f"the keys {self.keys}", self.mend)
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as member:
+        with (
+            reading(self.path, f"{key} of shape {shape}", self.mend),
+            zipfile.ZipFile(self.path) as archive,
+        ):
+            packing = archive.getinfo(f"{key}.npy").compress_type
+            if packing not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                expected = f"{key} stored or deflated, as numpy writes it"
+                raise bad_file(self.path, expected, f"packing number {packing}", self.mend)
+            with archive.open(f"{key}.npy") as member:
                 kind, rows, row_shape = self._header(member, key, shape, dtype)
                 row_bytes = kind.itemsize * int(np.prod(row_shape))
                 for start in range(0, rows, BLOCK):
@@ -142,21 +212,22 @@ class Npz:
                     if len(content) < count * row_bytes:
                         raise EOFError(f"{key} ends in row {start + len(content) // row_bytes}")
                     yield np.frombuffer(content, kind).reshape(count, *row_shape)
-        except (EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise bad_file(
-                self.path,
-                f"{key} of shape {shape}",
-                f"damaged or cut-off data ({error})",
-                self.mend,
-            ) from error
 
     def _header(
-        self, member: IO[bytes], key: str, shape: tuple[int, ...], dtype: str
+        self, member: IO[bytes], key: str, shape: tuple[int, ...], dtype: type[np.generic]
     ) -> tuple[np.dtype, int, tuple[int, ...]]:
         try:
-            version = npy.read_magic(member)
+            start = member.read(npy.MAGIC_LEN)
+            version = npy.read_magic(io.BytesIO(start))
+            start += member.read(2 if version == (1, 0) else 4)
+            size = int.from_bytes(start[npy.MAGIC_LEN :], "little")
+            check_size(self.path, f"a header of {key}", size, MOST_OF_A_HEADER, self.mend)
+            head = io.BytesIO(start + member.read(size))
+            head.seek(npy.MAGIC_LEN)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            came, fortran, kind = read(member)
+            came, fortran, kind = read(head)
+        except BadFile:
+            raise
         except ValueError as error:
             raise bad_file(self.path, f"a numpy array {key!r}", str(error), self.mend) from error
         if kind.hasobject:
@@ -166,16 +237,18 @@ class Npz:
                 "pickled Python objects, which are never loaded because they can run code",
                 self.mend,
             )
-        if came != shape or kind.kind not in dtype or fortran:
+        if came != shape or not np.issubdtype(kind, dtype) or fortran:
             order = ", column-major" if fortran else ""
             raise bad_file(
                 self.path,
-                f"{key} of shape {shape} and kind {dtype!r}, row-major",
+                f"{key} of shape {shape} and type {dtype.__name__}, row-major",
                 f"shape {came}, {kind}{order}",
                 self.mend,
             )
         return kind, came[0], came[1:]
 
-    def array(self, key: str, shape: tuple[int, ...], dtype: str) -> NDArray[np.generic]:
+    def array(
+        self, key: str, shape: tuple[int, ...], dtype: type[np.generic]
+    ) -> NDArray[np.generic]:
         """A whole array, checked like `blocks`."""
         return np.concatenate(list(self.blocks(key, shape, dtype)))

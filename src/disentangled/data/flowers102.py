@@ -17,8 +17,6 @@ from __future__ import annotations
 import io
 import itertools
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -29,13 +27,18 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import Npz, bad_file, find, unread
+from disentangled.data.files import MiB, Npz, bad_file, check_size, find
 from disentangled.data.images import averaged
+from disentangled.data.tars import members
 
 ARCHIVE = "102flowers.tgz"
 SMALL = "flowers102_64.npz"
 N_IMAGES = 8189
 SIDE = 64
+MOST_OF_A_PHOTOGRAPH = 16 * MiB
+MOST_PIXELS = 64 * MiB
+MOST_OF_ALL = 256 * MiB
+"""Bytes; the small photographs of the npz file have some 2 KB each."""
 MEND = (
     "`make data NAME=flowers102` (python -m disentangled.data download flowers102) downloads the "
     "official archive with its checksum; without it use data.load('flowers_twin')"
@@ -73,33 +76,32 @@ def load(root: str | PathLike[str] | None, size: int) -> FactorData:
 
 def _small(path: Path) -> Iterator[tuple[str, bytes]]:
     npz = Npz(path, MEND)
-    offset = npz.array("offset", (N_IMAGES + 1,), "iu").astype(np.int64)
+    offset = npz.array("offset", (N_IMAGES + 1,), np.integer).astype(np.int64)
     if offset[0] != 0 or (np.diff(offset) <= 0).any():
         raise bad_file(path, "offsets that rise from 0", "others", MEND)
-    content = npz.array("jpeg", (int(offset[-1]),), "u").tobytes()
+    check_size(path, "photographs", int(offset[-1]), MOST_OF_ALL, MEND)
+    content = npz.array("jpeg", (int(offset[-1]),), np.uint8).tobytes()
     for number, (start, end) in enumerate(itertools.pairwise(offset.tolist()), start=1):
         yield f"image_{number:05}.jpg", content[start:end]
 
 
 def _archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """The photographs of the archive, read in memory; names are not followed."""
-    try:
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                place = PurePosixPath(member.name)
-                ours = re.fullmatch(r"image_\d{5}\.jpg", place.name) and place.parent.name == "jpg"
-                content = archive.extractfile(member) if ours and member.isfile() else None
-                if content is not None:
-                    yield place.name, content.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise unread(path, "a gzipped tar archive", error, MEND) from error
+
+    def ours(place: PurePosixPath) -> bool:
+        return bool(re.fullmatch(r"image_\d{5}\.jpg", place.name)) and place.parent.name == "jpg"
+
+    for place, content in members(path, ours, MOST_OF_A_PHOTOGRAPH, MEND):
+        yield place.name, content
 
 
 def _square(path: Path, name: str, content: bytes) -> Tensor:
     """The largest square around the middle of a photograph, uint8 (1, 3, 64, 64)."""
     try:
-        picture = Image.open(io.BytesIO(content), formats=["JPEG"]).convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
+        opened = Image.open(io.BytesIO(content), formats=["JPEG"])
+        check_size(path / name, "pixels", 3 * opened.width * opened.height, MOST_PIXELS, MEND)
+        picture = opened.convert("RGB")
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         came = f"damaged or other content ({error})"
         raise bad_file(path, f"a photograph {name} as JPEG", came, MEND) from error
     square = ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.LANCZOS)

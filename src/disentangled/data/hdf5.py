@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import os
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from disentangled.data.files import bad_file, unread
+from disentangled.data.files import MiB, bad_file, check_size, unread
 from disentangled.data.images import image_index, only_images
 
 DAMAGE = (OSError, RuntimeError, KeyError)
@@ -22,6 +23,48 @@ DAMAGE = (OSError, RuntimeError, KeyError)
 Axes = Literal["nchw", "nhwc", "nhw"]
 """The order of the axes in the file: images, channels, height, width."""
 GET = "Put the whole file there"
+MOST = 1024 * MiB
+"""Bytes that a read may have to unpack besides what it is asked for, and that row numbers take."""
+
+
+def dataset(
+    path: Path,
+    file: h5py.File,
+    key: str,
+    shape: tuple[int, ...],
+    dtype: type[np.generic],
+    mend: str,
+) -> h5py.Dataset:
+    """An array of an open file, its shape, type and chunks looked at; nothing of it is read.
+
+    Args:
+        dtype: the type it must have, or the kind of its type, as np.uint8 or np.integer.
+
+    Raises:
+        BadFile: no such array, another shape or type, or chunks that cost too much memory.
+    """
+    array = file.get(key)
+    if not isinstance(array, h5py.Dataset):
+        raise bad_file(path, f"an array {key!r}", f"the keys {list(file)}", mend)
+    if array.shape != shape or not np.issubdtype(array.dtype, dtype):
+        expected = f"{key} as {dtype.__name__} of shape {shape}"
+        raise bad_file(path, expected, f"{array.dtype} of shape {array.shape}", mend)
+    check_chunks(path, array, mend)
+    return array
+
+
+def check_chunks(path: Path, array: h5py.Dataset, mend: str) -> None:
+    """A number is read by unpacking its chunk, and images with those between them in a chunk.
+
+    Raises:
+        BadFile: a chunk, or the images that share one, are larger than `MOST`.
+    """
+    if array.chunks:
+        item = array.dtype.itemsize
+        together = min(array.chunks[0], array.shape[0]) * math.prod(array.shape[1:]) * item
+        size = max(math.prod(array.chunks) * item, together)
+        check_size(path, f"chunks of {array.name}", size, MOST, mend)
+    check_size(path, f"row numbers of {array.name}", 8 * array.shape[0], MOST, mend)
 
 
 class Hdf5Images:
@@ -161,6 +204,7 @@ class Hdf5Images:
         elif self._file_shape not in (None, array.shape):
             came, expected = f"{array.shape}", f"{self.key} of shape {self._file_shape} as before"
         else:
+            check_chunks(self.path, array, self.mend)
             return array
         file.close()
         raise bad_file(self.path, expected, came, self.mend)

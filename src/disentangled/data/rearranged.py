@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from disentangled import progress
-from disentangled.data.files import bad_file, claim, roots
+from disentangled.data.files import bad_file, claim, roots, writing
 from disentangled.data.hdf5 import DAMAGE, Hdf5Images
 from disentangled.data.images import averaged
 
@@ -99,7 +99,11 @@ def _copy(
     aside = place.with_name(f".{place.stem}.partial")
     about = f"{path.name}, {n_images:,} images of {size} px, once"
     try:
-        with contextlib.closing(source), h5py.File(aside, "w", libver="latest") as file:
+        with (
+            writing(place),
+            contextlib.closing(source),
+            h5py.File(aside, "w", libver="latest") as file,
+        ):
             images = file.create_dataset(
                 "images",
                 (n_images, n_channels, size, size),

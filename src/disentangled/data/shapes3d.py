@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import bad_file, find, unread
-from disentangled.data.hdf5 import DAMAGE
+from disentangled.data.files import bad_file, find, reading
+from disentangled.data.hdf5 import dataset
 from disentangled.data.layout import Layout, grid
 from disentangled.data.rearranged import rearranged
 from disentangled.data.resampled import SHAPES3D, loaders
@@ -96,17 +96,8 @@ def _check_labels(path: Path, layout: Layout) -> None:
 
 
 def _labels(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
-    try:
-        with h5py.File(path, "r") as file:
-            labels = file.get("labels")
-            if not isinstance(labels, h5py.Dataset):
-                raise bad_file(path, "an array 'labels'", f"the keys {list(file)}", MEND)
-            if labels.shape != shape or labels.dtype.kind != "f":
-                came = f"{labels.dtype} of shape {labels.shape}"
-                raise bad_file(path, f"labels as float64 of shape {shape}", came, MEND)
-            return labels[:]
-    except DAMAGE as error:
-        raise unread(path, "an HDF5 file", error, MEND) from error
+    with reading(path, "an HDF5 file", MEND), h5py.File(path, "r") as file:
+        return dataset(path, file, "labels", shape, np.float64, MEND)[:]
 
 
 load_correlated, load_independent, load_held_out = loaders(load, SHAPES3D)

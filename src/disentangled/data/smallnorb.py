@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import zlib
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -29,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 
 from disentangled.data.factor_data import FactorData
-from disentangled.data.files import bad_file, find
+from disentangled.data.files import bad_file, find, reading
 from disentangled.data.images import resized
 from disentangled.data.layout import Layout, grid
 
@@ -120,9 +119,14 @@ def load(root: str | PathLike[str] | None, size: int, *, layout: Layout = LAYOUT
     images = torch.empty(layout.n_images, 1, size, size, dtype=torch.uint8)
     done = 0
     for split in splits:
+        brightest = 0
         for pairs in blocks(split.dat, "uint8", (n, 2, NATIVE_SIZE, NATIVE_SIZE)):
             images[torch.from_numpy(place[done : done + len(pairs)])] = resized(pairs[:, :1], size)
             done += len(pairs)
+            brightest = max(brightest, int(pairs.max()))
+        if brightest <= 1:
+            came = f"0 to {brightest}"
+            raise bad_file(split.dat, "grey images with pixels up to 255", came, MEND)
     return layout.data("smallnorb", images, "real")
 
 
@@ -151,20 +155,16 @@ def blocks(path: Path, dtype: str, shape: tuple[int, ...]) -> Iterator[NDArray[n
         ValueError: another type or shape than expected, or data cut off, too long or damaged.
     """
     row_bytes = np.dtype(dtype).itemsize * math.prod(shape[1:])
-    try:
-        with _opened(path) as file:
-            _check_header(path, file, dtype, shape)
-            for first in range(0, shape[0], BLOCK):
-                count = min(BLOCK, shape[0] - first)
-                content = file.read(count * row_bytes)
-                if len(content) < count * row_bytes:
-                    raise EOFError(f"the data end in row {first + len(content) // row_bytes}")
-                yield np.frombuffer(content, dtype).reshape(count, *shape[1:])
-            if file.read(1):
-                raise EOFError(f"there are data after row {shape[0] - 1}")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        expected = f"{dtype} of shape {shape}"
-        raise bad_file(path, expected, f"damaged or cut-off data ({error})", MEND) from error
+    with reading(path, f"{dtype} of shape {shape}", MEND), _opened(path) as file:
+        _check_header(path, file, dtype, shape)
+        for first in range(0, shape[0], BLOCK):
+            count = min(BLOCK, shape[0] - first)
+            content = file.read(count * row_bytes)
+            if len(content) < count * row_bytes:
+                raise EOFError(f"the data end in row {first + len(content) // row_bytes}")
+            yield np.frombuffer(content, dtype).reshape(count, *shape[1:])
+        if file.read(1):
+            raise EOFError(f"there are data after row {shape[0] - 1}")
 
 
 def _opened(path: Path) -> IO[bytes]:

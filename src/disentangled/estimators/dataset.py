@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.types import LogQ
 
 # Bound in nats on the error of expanding (z - mean)^2 / variance, from which terms are mended.
@@ -27,6 +27,7 @@ LARGEST_LOGVAR, LARGEST = 300.0, gaussian.LARGEST
 LOWEST = -700.0
 
 
+@entry
 def posterior(
     mean: Any, logvar: Any, noise_covariance: Any = None, device: torch.device | str = "cpu"
 ) -> tuple[Tensor, ...]:
@@ -137,6 +138,7 @@ def log_mixture(
     return peak + total.log() - math.log(len(mean))
 
 
+@entry
 def log_aggregate_posterior_dataset(
     z: Any,
     mean: Any,

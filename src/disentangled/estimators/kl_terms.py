@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.estimators import mixture
 from disentangled.estimators.dataset import computing, log_mixture, posterior
 
@@ -30,6 +30,7 @@ class KLTerms(NamedTuple):
     standard_error: dict[str, float]
 
 
+@entry
 def kl_terms(mean: Any, logvar: Any, noise_covariance: Any = None) -> KLTerms:
     """The three parts of the KL term over a small data set on one or two axes, exact.
 
@@ -115,6 +116,7 @@ def _mean_logs(mean: Tensor, logvar: Tensor, noise: Tensor, step: float) -> Tens
     return sums / len(mean)
 
 
+@entry
 def kl_terms_sampled(
     mean: Any,
     logvar: Any,

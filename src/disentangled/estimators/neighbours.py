@@ -13,6 +13,7 @@ from scipy.special import digamma, ndtri
 from scipy.stats import rankdata
 
 from disentangled import gaussian
+from disentangled.arrays import entry
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +66,7 @@ class Tree(NamedTuple):
     total_corr: float
 
 
+@entry
 def tree_total_corr(samples: Any, *, generator: torch.Generator | None = None) -> Tree:
     r"""The part of the total correlation of samples (n, D) that pairs along a tree carry, in nats.
 

@@ -130,6 +130,11 @@ def table(runs: pd.DataFrame, profile: str, on: str, published: pd.DataFrame) ->
     """`means`, bold where a method is shown to score above every other one (`winners`)."""
     bold = winners(runs, profile, on)
     styled = means(runs, profile, on, published).style.set_uuid(f"intervention-{on}")
+    styled = (
+        styled.format(escape="html")
+        .format_index(escape="html")
+        .format_index(escape="html", axis=1)
+    )
     return styled.apply(
         lambda column: [
             "font-weight: bold" if bold.get(column.name) == method else ""

@@ -139,7 +139,8 @@ def finish(
         for part in textwrap.wrap(line, int(72 * width / least))
     ]
     label = "\n".join(lines)
-    figure.supxlabel(label, fontsize=SMALLEST, color=CAPTION, x=0.995, ha="right")
+    look = {"fontsize": SMALLEST, "color": CAPTION, "x": 0.995, "ha": "right"}
+    figure.supxlabel(label, parse_math=False, **look)  # sources are text of rows
     if profile == "smoke":
         figure.text(
             0.5, 0.5, "smoke", fontsize=60, color="#DDDDDD", alpha=0.5, rotation=20,

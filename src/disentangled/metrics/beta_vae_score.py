@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.metrics import inputs
 from disentangled.metrics.holding import Holding
 from disentangled.types import Score
 
 
+@entry
 def beta_vae_score(
     codes: Any,
     factors: Any,

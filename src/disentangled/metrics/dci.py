@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.metrics import importances, inputs
 from disentangled.metrics.held_out import rows
 from disentangled.metrics.importances import Learned
@@ -22,6 +22,7 @@ N_TREES = 10
 N_STAGES = 100
 
 
+@entry
 def dci_forest(
     codes: Any,
     factors: Any,
@@ -99,6 +100,7 @@ def dci_forest(
     return Score(score.value, score.parts | {"depths": np.array(depths)})
 
 
+@entry
 def dci_boosting(
     codes: Any,
     factors: Any,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.metrics import inputs
 from disentangled.metrics.mig import binned_information, cells
 from disentangled.types import Score
@@ -16,6 +16,7 @@ PERMUTATIONS = 20
 """Orders of the images whose information, of codes and factors torn apart, is mere noise."""
 
 
+@entry
 def disintegration(
     codes: Any, factors: Any, *, n_bins: int = 20, generator: torch.Generator | None = None
 ) -> Score:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.metrics import inputs
 from disentangled.metrics.holding import Holding
 from disentangled.types import Score
@@ -16,6 +16,7 @@ PRUNE_THRESHOLD = 0.05
 """Axes whose standard deviation over the data is below this are dead and cast no vote."""
 
 
+@entry
 def factor_vae_score(
     codes: Any,
     factors: Any,

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from disentangled.arrays import entry
 from disentangled.metrics import inputs
 from disentangled.metrics.inputs import DEAD_VARIANCE, Floats
 from disentangled.types import Score
 
 
+@entry
 def irs(
     codes: Any,
     factors: Any,

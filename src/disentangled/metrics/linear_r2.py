@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from disentangled.arrays import entry
 from disentangled.metrics.held_out import held_out_r2
 from disentangled.metrics.inputs import Floats
 from disentangled.types import Score
 
 
+@entry
 def linear_r2(
     codes: Any,
     factors: Any,

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.metrics import inputs
 from disentangled.types import Score
 
 
+@entry
 def mig(codes: Any, factors: Any, *, n_bins: int = 20) -> Score:
     r"""Mutual information gap by histograms; Chen et al.'s own estimate is `mig_exact`.
 

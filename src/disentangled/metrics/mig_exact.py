@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from disentangled.arrays import array, whole
+from disentangled.arrays import array, entry, whole
 from disentangled.estimators.mixture import Mixture
 from disentangled.metrics import inputs
 from disentangled.metrics.mig import gaps
 from disentangled.types import Score
 
 
+@entry
 def mig_exact(
     mean: Any,
     logvar: Any,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from sklearn.neighbors import KNeighborsRegressor
 
+from disentangled.arrays import entry
 from disentangled.metrics.held_out import held_out_r2
 from disentangled.metrics.inputs import Floats
 from disentangled.types import Score
@@ -14,6 +15,7 @@ from disentangled.types import Score
 NEIGHBOURS = 10
 
 
+@entry
 def neighbour_r2(
     codes: Any,
     factors: Any,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from disentangled.arrays import whole
+from disentangled.arrays import entry, whole
 from disentangled.metrics import inputs
 from disentangled.metrics.held_out import rows
 from disentangled.metrics.inputs import DEAD_VARIANCE, Floats, Labels
@@ -22,6 +22,7 @@ PENALTY = 0.01
 """C of the support vector machine."""
 
 
+@entry
 def sap(
     codes: Any,
     factors: Any,

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 from disentangled import estimators, gaussian
+from disentangled.arrays import entry
 from disentangled.metrics import inputs
 from disentangled.types import Score
 
 
+@entry
 def gaussian_tc(codes: Any) -> Score:
     """Total correlation of the Gaussian fitted to the codes, in nats; +inf when it is singular.
 
@@ -38,6 +40,7 @@ def gaussian_tc(codes: Any) -> Score:
     return Score(gaussian.total_correlation_of_samples(code), {"correlation": correlation})
 
 
+@entry
 def neighbour_tc(codes: Any) -> Score:
     """Total correlation of the codes by nearest neighbours in all axes at once, in nats.
 
@@ -54,6 +57,7 @@ def neighbour_tc(codes: Any) -> Score:
     return Score(estimators.neighbour_total_corr(inputs.codes(codes)), {})
 
 
+@entry
 def tree_tc(codes: Any, *, generator: torch.Generator | None = None) -> Score:
     """What pairs of axes along the best tree share, in nats: a lower bound of total correlation.
 

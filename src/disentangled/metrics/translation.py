@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from disentangled.arrays import of_arrays, whole
+from disentangled.arrays import entry, of_arrays, whole
 from disentangled.metrics import inputs
 from disentangled.types import Score
 
@@ -36,6 +36,7 @@ Learn = Callable[[Pair, Pair, int], float]
 
 
 @of_arrays
+@entry
 def pixel_entropy(images: Tensor) -> Tensor:
     r"""The floor of the translation loss: the entropy of pixels read as probabilities.
 
@@ -47,6 +48,7 @@ def pixel_entropy(images: Tensor) -> Tensor:
 
 
 @of_arrays
+@entry
 def translation_limit(before: Tensor, after: Tensor) -> Tensor:
     r"""The least loss that any translator can have on these pairs, each equally likely.
 
@@ -68,6 +70,7 @@ def cross_entropy(images: Tensor, answer: Tensor) -> Tensor:
     return -(torch.xlogy(images, answer) + torch.xlogy(1 - images, 1 - answer)).mean()
 
 
+@entry
 def translation_difficulty(
     decode: Decode,
     codes: Any,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
+from disentangled.arrays import entry
 from disentangled.data import FactorData
 from disentangled.fitted import Fitted
 from disentangled.scoring.codes import (
@@ -95,6 +96,7 @@ PICTURES: dict[str, ModelPictures] = {
 }
 
 
+@entry
 def taken(
     names: Iterable[str], model: Fitted, data: FactorData, code: Encoded
 ) -> dict[str, Scored]:

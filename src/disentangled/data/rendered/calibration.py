@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from disentangled import sealed
 from disentangled.data import dsprites
 from disentangled.data.dsprites import (
     COARSE,
@@ -119,8 +119,13 @@ def agreement_file() -> Path:
 
 
 def stated_agreement() -> list[Agreement]:
-    """The agreement as measured with `python -m disentangled.data agreement`."""
-    return json.loads(agreement_file().read_text("utf-8"))
+    """The agreement as measured with `python -m disentangled.data agreement`.
+
+    Raises:
+        ValueError: a file that was edited.
+    """
+    again = "`python -m disentangled.data agreement` measures it anew, on the real images"
+    return sealed.read(agreement_file(), again)["shapes"]
 
 
 def fit_heart_outline(root: str | PathLike[str] | None = None) -> Tensor:

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from disentangled.data.files import bad_file, claim, roots, unread
+from disentangled.data.files import bad_file, claim, roots, unread, writing
 
 FOLDER = "rendered"
 
@@ -68,7 +68,14 @@ def kept(
             images = None
         if images is None:
             images = render()
-            _write(place, images)
+            try:
+                with writing(place):
+                    _write(place, images)
+            except OSError as error:
+                warnings.warn(
+                    f"{error}. The images are there, and are rendered again when next loaded",
+                    stacklevel=4,
+                )
     return images
 
 
@@ -86,6 +93,9 @@ def _read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             digest = (file.metadata() or {}).get("sha256")
+            came = tuple(file.get_slice("images").get_shape())
+            if came != shape:
+                raise bad_file(path, expected, f"shape {came}", mend)
             images: Tensor = file.get_tensor("images")
     except (safetensors.SafetensorError, OSError) as error:
         raise unread(path, expected, error, mend) from error

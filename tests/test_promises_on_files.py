@@ -1,0 +1,382 @@
+"""What the package promises on bad files and a full disk, kind by kind (see CONTRIBUTING.md)."""
+
+import errno
+import gzip
+import io
+import os
+import tarfile
+import threading
+import warnings
+import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import tiny
+import torch
+from filelock import FileLock
+
+from disentangled import data, gaussian, loading, metrics, training
+from disentangled.data import FactorData, cars3d, cmnist, download, dsprites, files, flowers102
+from disentangled.data import rearranged as rearranging
+from disentangled.data.hdf5 import Hdf5Images
+from disentangled.data.rendered import kept as keeping
+from disentangled.data.tars import members
+from disentangled.experiments import Setting
+
+GIB = 2**30
+IMAGES = (2, 64, 64)
+
+
+# two downloads at once
+
+
+def test_two_downloads_and_a_stranger_leave_each_other_alone(tmp_path):
+    stranger = tmp_path / ".partial"
+    other, killed, unknown = (tmp_path / f"{download.PARTIAL}{n}" for n in ("a", "b", "c"))
+    for folder in (stranger, other, killed, unknown):
+        folder.mkdir()
+        (folder / "half").write_bytes(b"...")
+    for folder in (other, killed):
+        (folder / download.LOCK).touch()
+    with FileLock(other / download.LOCK), download._own_folder(tmp_path) as own:
+        assert own.parent == tmp_path
+        assert not killed.exists()
+        with download._own_folder(tmp_path) as second:
+            assert own.exists()
+            assert second != own
+        assert own.exists()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".partial", other.name, unknown.name}
+    assert all((folder / "half").read_bytes() == b"..." for folder in (stranger, other, unknown))
+
+
+# downloads
+
+
+class Endless(BaseHTTPRequestHandler):
+    """Says how much comes, or not, and sends until the other side has enough."""
+
+    sent = 0
+
+    def do_GET(self):
+        self.send_response(200)
+        if self.path == "/declared":
+            self.send_header("Content-Length", str(4 * GIB))
+        self.end_headers()
+        try:
+            while Endless.sent < 64 * files.MiB:
+                self.wfile.write(bytes(files.MiB))
+                Endless.sent += files.MiB
+        except OSError:
+            pass
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_download_stops_at_the_known_size(tmp_path, monkeypatch, declared):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    Endless.sent = 0
+    with HTTPServer(("127.0.0.1", 0), Endless) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/{'declared' if declared else ''}"
+        file = download.RemoteFile("file", url, "md5:" + "0" * 32, n_bytes=100_000)
+        with pytest.raises(ValueError, match=r"expected at most 100,000 bytes, got") as caught:
+            download.fetch(file, tmp_path, progress=False)
+        server.shutdown()
+        thread.join()
+    assert ("4,294,967,296" in str(caught.value)) == declared
+    assert Endless.sent < 64 * files.MiB
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_no_known_size_has_a_limit_as_well():
+    remote = [file for of in download.FILES.values() for file in of]
+    assert all(file.most == (file.n_bytes or 512 * files.MiB) for file in remote)
+
+
+# sizes that a file only declares
+
+
+def npz(path, key, header, packing=zipfile.ZIP_DEFLATED, content=b""):
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr(f"{key}.npy", header + content)
+    return path
+
+
+def test_a_header_of_4_gb_is_not_read(tmp_path):
+    head = b"\x93NUMPY\x02\x00" + (4 * GIB - 1).to_bytes(4, "little") + b" " * 1000
+    reader = files.Npz(npz(tmp_path / "a.npz", "imgs", head), "Get it.")
+    with pytest.raises(files.BadFile, match=r"a\.npz.*65,536 bytes.*declares 4,294,967,295"):
+        reader.array("imgs", IMAGES, np.uint8)
+
+
+def test_a_packing_that_tells_no_size_is_refused(tmp_path):
+    content = io.BytesIO()
+    np.save(content, np.zeros(IMAGES, np.uint8))
+    for packing in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = npz(tmp_path / "a.npz", "imgs", content.getvalue(), packing)
+        with pytest.raises(files.BadFile, match=r"a\.npz.*stored or deflated.*packing number"):
+            files.Npz(path, "Get it.").array("imgs", IMAGES, np.uint8)
+    path = npz(tmp_path / "a.npz", "imgs", content.getvalue())
+    assert not files.Npz(path, "").array("imgs", IMAGES, np.uint8).any()
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_member_of_4_gb_is_not_read(tmp_path, kind):
+    member = tarfile.TarInfo("data/cars/car.mat")
+    member.type, member.size = kind, 4 * GIB
+    path = tmp_path / "cars.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024)))
+    with pytest.raises(files.BadFile, match=r"cars\.tar\.gz.*4,294,967,296") as caught:
+        list(members(path, lambda _: True, 10 * files.MiB, "Get it."))
+    allowed = 10 * files.MiB if kind == tarfile.REGTYPE else files.MiB
+    assert f"{allowed:,}" in str(caught.value)
+
+
+def test_an_array_of_chunks_of_4_gb_is_not_read(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("shared", (2**20, 64, 64, 1), np.uint8, chunks=(2**20, 1, 1, 1))
+        file.create_dataset("long", (2**40, 1, 1, 1), np.uint8, chunks=(1, 1, 1, 1))
+        file.create_dataset("good", (4, 2, 2, 1), np.uint8, chunks=(4, 1, 1, 1))
+    for key, declared in (("shared", 2**32), ("long", 2**43)):
+        with pytest.raises(files.BadFile, match=rf"a\.h5.*1,073,741,824.*{declared:,}"):
+            Hdf5Images(path, key, axes="nhwc")
+    assert not Hdf5Images(path, "good", axes="nhwc")[:].any()
+
+
+def packed_car(n_bytes):
+    """A MATLAB file with a packed element that becomes as large."""
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"im": np.zeros((8, n_bytes // 8), np.uint8)}, do_compression=True)
+    return file.getvalue()
+
+
+def test_a_packed_element_is_unpacked_as_far_as_a_car_may_be_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(cars3d, "MOST_OF_A_CAR", files.MiB)
+    with pytest.raises(files.BadFile, match=r"car\.mat.*at most 1,048,576 bytes"):
+        cars3d._images(tmp_path / "car.mat", packed_car(2 * files.MiB), (8, 8))
+    with pytest.raises(files.BadFile, match=r"car\.mat.*the arrays"):
+        cars3d._images(tmp_path / "car.mat", packed_car(files.MiB // 2), (8, 8))
+
+
+def test_a_photograph_of_very_many_pixels_is_not_unpacked(tmp_path, monkeypatch):
+    file = io.BytesIO()
+    flowers102.Image.new("RGB", (40, 20)).save(file, "JPEG")
+    monkeypatch.setattr(flowers102, "MOST_PIXELS", 3 * 799)
+    with pytest.raises(files.BadFile, match=r"1\.jpg.*at most 2,397 bytes.*declares 2,400"):
+        flowers102._square(tmp_path, "1.jpg", file.getvalue())
+
+
+# pixels of another type
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint16, np.int8, np.int64])
+def test_a_car_of_another_type_than_it_declares_is_named(tmp_path, dtype, monkeypatch):
+    """MATLAB's class says uint8 and the numbers are kept as others: scipy gives the others."""
+    shape = (4, 4, 3, 2, 2)
+    im = np.full(shape, 3, dtype)
+    if dtype == np.float64:
+        im[0] = np.nan
+    monkeypatch.setattr(cars3d.scipy.io, "whosmat", lambda _: [("im", shape, "uint8")])
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"im": im})
+    with pytest.raises(files.BadFile, match=rf"car\.mat.*uint8 of shape.*{np.dtype(dtype)}"):
+        cars3d._images(tmp_path / "car.mat", file.getvalue(), shape)
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(np.int8, -1), (np.float32, 1), (np.uint16, 257)])
+def test_sprites_of_another_type_are_named(tmp_path, monkeypatch, dtype, value):
+    monkeypatch.setattr(dsprites, "N_IMAGES", 2)
+    path = tmp_path / f"{dsprites.OFFICIAL}.hdf5"
+    with h5py.File(path, "w") as file:
+        file["imgs"] = np.full(IMAGES, value, dtype)
+        file["latents/classes"] = np.zeros((2, 6), np.int64)
+    name = np.dtype(dtype).name
+    with pytest.raises(files.BadFile, match=rf"{dsprites.OFFICIAL}.*imgs as uint8.*got {name}"):
+        next(dsprites._official_hdf5(path))
+    reader = tmp_path / "a.npz"
+    np.savez(reader, imgs=np.full(IMAGES, value, dtype))
+    with pytest.raises(files.BadFile, match=rf"a\.npz.*type uint8.*{name}"):
+        files.Npz(reader, "Get it.").array("imgs", IMAGES, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [(np.uint16(257), "uint16"), (np.uint8(1), "0 to 1"), (np.int8(-1), "int8")],
+)
+def test_digits_of_another_type_or_range_are_named(tmp_path, monkeypatch, images, said):
+    monkeypatch.setattr(cmnist, "N_IMAGES", {"train": 3})
+    shape = (3, cmnist.NATIVE_SIZE, cmnist.NATIVE_SIZE)
+    path = tmp_path / cmnist.FILE
+    np.savez(path, x_train=np.full(shape, images), y_train=np.arange(3))
+    with pytest.raises(files.BadFile, match=rf"mnist\.npz.*x_train.*{said}"):
+        cmnist.mnist(tmp_path, "train")
+
+
+# one damaged data file
+
+
+def damaged_set(monkeypatch, tmp_path, said):
+    def load(root, size):
+        raise said
+
+    good = data.DATA_SETS["cmnist_digits"]
+    monkeypatch.setitem(
+        data.DATA_SETS, "bad", good._replace(load=load, find=lambda _: tmp_path / "bad.npz")
+    )
+    monkeypatch.setattr(loading, "_LOADED", {})
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (files.bad_file(files.Path("bad.npz"), "this", "that", "Get it."), "bad.npz: expected"),
+        (PermissionError(errno.EACCES, "Permission denied: bad.npz"), "bad.npz"),
+        (FileNotFoundError("expected bad.npz"), "bad.npz"),
+        (ValueError("toy: expected factors from 0"), "bad.npz: toy: expected factors from 0"),
+    ],
+)
+def test_a_damaged_file_is_left_out_as_an_absent_one(tmp_path, monkeypatch, error, words):
+    damaged_set(monkeypatch, tmp_path, error)
+    settings = [
+        Setting(tiny.run(dataset=name, size=8), seeds=(0,)) for name in ("bad", "cmnist_digits")
+    ]
+    absent = [loading.absent(setting) for setting in settings]
+    assert list(absent[0]) == ["bad"]
+    assert words in absent[0]["bad"]
+    assert absent[1] == {}
+    assert loading.not_needing({"bad"}, settings) == settings[1:]
+    with pytest.warns(UserWarning, match="bad is left out: .*bad.npz"):
+        loading.warn_of(absent[0], set(), stacklevel=1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EOFError("end"), zipfile.BadZipFile("no"), RuntimeError("encrypted"), KeyError("x"),
+     NotImplementedError("method 99"), tarfile.ReadError("no"), OverflowError("large"),
+     UnicodeDecodeError("utf-8", b"", 0, 1, "bad")],
+)  # fmt: skip
+def test_whatever_damage_raises_the_file_and_the_way_out_are_named(tmp_path, error):
+    with (
+        pytest.raises(files.BadFile, match=r"a\.zip: expected a zip.*damaged.*Get it\."),
+        files.reading(tmp_path / "a.zip", "a zip", "Get it."),
+    ):
+        raise error
+
+
+# disk full
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_twin_that_cannot_be_kept_is_returned_with_a_warning(tmp_path, monkeypatch):
+    images = torch.arange(32, dtype=torch.uint8).view(2, 1, 4, 4)
+    monkeypatch.setattr(keeping, "_write", full)
+    with pytest.warns(UserWarning, match=r"No space left.*toy_4px_v1.*Make room in") as caught:
+        kept = keeping.kept("toy", (2, 1, 4, 4), 1, tmp_path, lambda: images)
+    assert torch.equal(kept, images)
+    assert "DISENTANGLED_DATA" in str(caught[0].message)
+    monkeypatch.undo()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(keeping.kept("toy", (2, 1, 4, 4), 1, tmp_path, lambda: images), images)
+
+
+def test_a_full_disk_is_named_with_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "_download", full)
+    file = download.RemoteFile("file", "http://localhost", "md5:" + "0" * 32)
+    with pytest.raises(
+        OSError, match=r"No space left.*/file was not written.*Make room"
+    ) as caught:
+        download.fetch(file, tmp_path)
+    assert caught.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
+
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as source:
+        source["images"] = np.zeros((2, 4, 4, 1), np.uint8)
+    monkeypatch.setattr(rearranging, "averaged", full)
+    with pytest.raises(OSError, match=r"No space left.*a_4px\.h5 was not written.*Make room"):
+        rearranging.rearranged(path, "images", (2, 4, 4, 1), 4, tmp_path, "Get it.")
+    assert not (tmp_path / "rearranged" / "a_4px.h5").exists()
+
+
+# torch's defaults, and generators
+
+
+def some_data(factors):
+    shades = (np.arange(768) % 256).astype(np.uint8).reshape(12, 1, 8, 8)
+    return FactorData("toy", shades, factors, ("a", "b"), (3, 4), source="made up")
+
+
+def under_defaults():
+    factors = np.array([[i, j] for i in range(3) for j in range(4)] * 5)
+    code = factors + 0.1 * np.random.default_rng(0).normal(size=factors.shape)
+    generator = torch.Generator().manual_seed(0)
+    toy = some_data(factors[:12])
+    return [
+        metrics.mig(code, factors).value,
+        metrics.mig_exact(code, np.full(code.shape, -4.0), factors).value,
+        metrics.disintegration(code, factors, generator=generator).value,
+        metrics.tree_tc(code, generator=generator).value,
+        gaussian.kl_to_prior(np.zeros((2, 2)), np.full((2, 2), 0.5)).tolist(),
+        gaussian.equicorrelated(3, 0.5).tolist(),
+        toy.draw(5, generator).x.tolist(),
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_values_do_not_depend_on_torchs_defaults(dtype, device):
+    expected = under_defaults()
+    torch.set_default_dtype(dtype)
+    torch.set_default_device(device)
+    try:
+        assert under_defaults() == expected
+        assert torch.get_default_dtype() == dtype
+        assert torch.get_default_device().type == device
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+
+
+@pytest.mark.parametrize("generator", [0, np.random.default_rng(0), "seed", torch.Generator])
+def test_what_is_no_generator_is_refused(generator):
+    factors = np.array([[i, j] for i in range(3) for j in range(4)])
+    toy = some_data(factors[:12])
+    for call in (
+        lambda: toy.draw(3, generator),
+        lambda: toy.split(0.5, generator=generator),
+        lambda: metrics.tree_tc(factors * 1.0, generator=generator),
+        lambda: metrics.disintegration(factors * 1.0, factors, generator=generator),
+    ):
+        with pytest.raises(ValueError, match=r"must be a torch\.Generator, got .*manual_seed"):
+            call()
+
+
+def test_training_does_not_depend_on_torchs_defaults(one_thread):
+    images = tiny.images()
+
+    def means():
+        fitted = training.fit(tiny.run(), [0], images, hardware=tiny.CPU)
+        mean, _ = fitted.encode(images)
+        return mean, fitted.decode(mean[:, :4])
+
+    expected = means()
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        found = means()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert all(torch.equal(one, other) for one, other in zip(expected, found, strict=True))
