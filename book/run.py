@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import assets
+import ledger
 import pairs
 import papermill
 import tables
@@ -107,6 +108,8 @@ def settings(root: Path, vendor: Path) -> dict[str, Any]:
     """_config.yml with what depends on this checkout: local assets, the repository's address."""
     config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
     config["sphinx"]["config"].update(assets.sphinx_settings(vendor))
+    own = config["sphinx"]["local_extensions"]  # paths there are relative to this file's copy
+    config["sphinx"]["local_extensions"] = {name: str(root / path) for name, path in own.items()}
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["disentangled"]
     url = project["repository"]
     config["repository"] = {"url": url, "branch": project["branch"]}
@@ -130,6 +133,7 @@ def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     tables.write_pages(root)
+    ledger.write_page(root)
     config = out / "_config.yml"
     config.write_text(yaml.safe_dump(settings(root, vendor), allow_unicode=True), "utf-8")
     program = Path(sys.executable).with_name("jupyter-book")

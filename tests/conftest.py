@@ -1,6 +1,7 @@
 """What every test begins with."""
 
 import os
+import shutil
 
 import matplotlib.pyplot as plt
 import pytest
@@ -8,6 +9,12 @@ import tiny
 import torch
 
 from disentangled import store, sweeps
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 def pytest_configure(config):
@@ -53,3 +60,17 @@ def quiet_home(tmp_path_factory):
         patch.setenv(store.ROOT, str(folder))
         sweeps.work("tiny", "smoke", tiny.CPU)
     return folder / "tiny" / "smoke"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium with an empty profile."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("no Chromium on the PATH: install it (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()

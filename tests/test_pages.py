@@ -15,22 +15,17 @@ from urllib.parse import unquote, urlsplit
 
 import assets
 import pairs
+import pandas as pd
 import pytest
 import run
 import yaml
 from origin import code_cells
 
-from disentangled import records
+from disentangled import claims, records
 
 ROOT = run.ROOT
 SMOKE = ROOT / "build" / "smoke"
 CHAPTERS = run.chapters(ROOT)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
 each_chapter = pytest.mark.parametrize("md", CHAPTERS, ids=lambda md: md.stem)
 
 
@@ -96,20 +91,6 @@ def address(html):
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A headless Chromium with an empty profile."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH: install it (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def test_book_is_in_step():
@@ -263,10 +244,57 @@ def test_no_button_needs_an_address_that_is_not_set(html):
         assert ("source-edit-button" in text) <= bool(address), page.name
 
 
-def test_ledger_can_be_downloaded(html):
+def downloaded(html):
+    """The ledger as its page offers it for download."""
     (table,) = html.rglob("ledger.csv")
-    header = table.read_text("utf-8").splitlines()[0]
-    assert header == "id,kind,paper,statement,verdict,evidence,chapter"
+    return pd.read_csv(table, dtype=str, keep_default_na=False)
+
+
+def test_ledger_can_be_downloaded(html):
+    found, rows = downloaded(html), claims.ledger()
+    ours = ["id", "kind", "paper", "statement", "verdict", "evidence", "chapter"]
+    words = ["place", "title", "paper_in_words", "verdict_in_words"]
+    assert list(found) == ours + words
+    pd.testing.assert_frame_equal(found[ours], rows[ours], check_dtype=False)
+    declared = records.statements().set_index("id")
+    assert found["place"].tolist() == declared.loc[found["id"], "place"].tolist()
+    of = found.set_index("id").loc["C-04"]
+    assert of["place"] == "eq. 2, p. 3"
+    assert of["verdict_in_words"] == "holds under an extra condition"
+
+
+def test_rows_of_the_ledger_and_chapters_lead_to_each_other(html):
+    """That the links resolve, `test_links_lead_somewhere` asserts."""
+    ledger = Links((html / "book" / "ledger.html").read_text("utf-8"))
+    for row in downloaded(html).itertuples():
+        anchor = row.id.lower()
+        assert anchor in ledger.ids, row.id
+        if row.chapter:
+            assert f"chapters/{row.chapter}.html#{anchor}" in ledger.targets, row.id
+            chapter = Links((html / "book/chapters" / f"{row.chapter}.html").read_text("utf-8"))
+            assert f"../ledger.html#{anchor}" in chapter.targets, row.id
+    text = (html / "book/chapters/kl_in_three_parts.html").read_text("utf-8")
+    assert re.search(r'\(<a [^>]*href="\.\./ledger\.html#c-14"', text), "a mention in prose"
+
+
+def test_the_ledger_shows_the_rows_that_are_asked_for(html, address, browser):
+    found = downloaded(html)
+    for paper, verdict in (("C", "F"), ("D", "F"), ("A", "reproduced")):
+        page = browser.new_page(reduced_motion="reduce")
+        page.goto(f"{address}/book/ledger.html?paper={paper}&verdict={verdict}#all-rows")
+        shown = page.locator("table.ledger tbody tr:visible [data-id]")
+        ids = [row.get_attribute("data-id") for row in shown.all()]
+        assert ids == found.query("paper == @paper and verdict == @verdict")["id"].tolist()
+        page.close()
+
+
+def test_search_finds_a_row_by_its_id(html, address, browser):
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/search.html?q=C-fig2")
+    first = page.locator("#search-results li a").first
+    assert first.get_attribute("href").endswith("book/ledger.html#c-fig2")
+    page.close()
 
 
 def test_pages_read_in_a_browser(html, address, browser):
