@@ -118,7 +118,7 @@ def settings(root: Path, vendor: Path) -> dict[str, Any]:
         config["html"].update(dict.fromkeys(buttons, True))
         config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
         edit = "{{ file_name | replace('.ipynb', '.md') }}"  # a twin is never edited
-        config["sphinx"]["config"]["html_context"] = {
+        config["sphinx"]["config"]["html_context"] |= {
             "edit_page_provider_name": "GitHub",
             "edit_page_url_template": f"{url}/edit/{project['branch']}/{edit}",
         }

@@ -92,6 +92,7 @@ def page(browser, tmp_path_factory):
     html = f'<!doctype html><meta charset="utf-8">{body}<script>{script}</script>'
     path.write_text(html, "utf-8")
     page = browser.new_page()
+    page.set_default_timeout(120_000)
     page.goto(path.as_uri())
     yield page
     page.close()
