@@ -10,10 +10,12 @@ import statistics
 import subprocess
 import sys
 import threading
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import assets
+import head
 import pairs
 import pandas as pd
 import pytest
@@ -236,6 +238,15 @@ def test_images_are_described(html):
         assert all(alt is not None for alt in links.alts), page.name
 
 
+def test_pages_have_a_description_an_icon_and_no_thebe(html):
+    for page in pages(html):
+        text = page.read_text("utf-8")
+        (said,) = re.findall(r'<meta name="description" content="([^"]+)"', text)
+        assert 20 < len(unescape(said)) <= head.LONGEST, page.name
+        assert 'rel="icon"' in text, page.name
+        assert "thebe@" not in text, page.name
+
+
 def test_no_button_needs_an_address_that_is_not_set(html):
     address = run.settings(ROOT, run.VENDOR)["repository"]["url"]
     for page in pages(html):
@@ -297,6 +308,11 @@ def test_search_finds_a_row_by_its_id(html, address, browser):
     page.close()
 
 
+WEIGHTS = """() => [...document.querySelectorAll(".pasted-text, figcaption, figcaption span")]
+    .filter((element) => !element.closest(".answer, strong, .admonition-title, h1, h2, h3"))
+    .map((element) => getComputedStyle(element).fontWeight)"""
+
+
 def test_pages_read_in_a_browser(html, address, browser):
     local = bool(assets.sphinx_settings(run.VENDOR))
     for path in pages(html):
@@ -306,6 +322,7 @@ def test_pages_read_in_a_browser(html, address, browser):
         page.on("request", lambda request, to=asked: to.append(request.url))
         page.on("response", lambda r, to=errors: r.ok or to.append(f"{r.status} {r.url}"))
         page.on("pageerror", lambda error, to=errors: to.append(str(error)))
+        page.on("console", lambda m, to=errors: m.type == "error" and to.append(m.text))
         page.goto(f"{address}/{path.relative_to(html).as_posix()}", wait_until="load")
 
         if local:
@@ -316,12 +333,12 @@ def test_pages_read_in_a_browser(html, address, browser):
             page.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
             assert page.locator("mjx-merror").count() == 0, path.name
             sliders_move_the_picture(page, expected="widget-view+json" in path.read_text("utf-8"))
-        # A known, harmless error of the theme.
-        assert [e for e in errors if "THEBE_JS_URL" not in e] == [], path.name
+        assert errors == [], path.name
+        assert set(page.evaluate(WEIGHTS)) <= {"400"}, f"{path.name}: bold numbers or captions"
         page.close()
 
 
-SCREENS = {"laptop": (1280, 800), "phone": (390, 844)}
+SCREENS = {"wide": (1920, 1080), "laptop": (1280, 800), "phone": (390, 844)}
 """Sizes in pixels at which the pages are looked at."""
 
 LOWEST = """() => [...document.querySelectorAll("figure")].slice(0, 1)
@@ -332,6 +349,12 @@ OVERLAID = """() => [...document.querySelectorAll("div.math > .eqno")].filter((n
     const box = number.parentElement.querySelector("mjx-container").getBoundingClientRect();
     return box.right > number.getBoundingClientRect().left + 1;
 }).map((number) => number.textContent)"""
+
+
+CUT_OFF = """() => [...document.querySelectorAll("section#rows td")].filter((cell) => {
+    const box = document.querySelector("article").getBoundingClientRect();
+    return cell.getBoundingClientRect().right > box.right + 1;
+}).map((cell) => cell.textContent)"""
 
 
 def test_pages_fit_a_laptop_and_a_phone(html, address, browser):
@@ -352,6 +375,8 @@ def test_pages_fit_a_laptop_and_a_phone(html, address, browser):
                 bottoms = page.evaluate(LOWEST)
                 assert len(bottoms) == 2, f"{name} has no figure or no answer at its top"
                 assert max(bottoms) <= height, f"{name} on a {screen}: {bottoms} of {height}"
+            if name == "book/rows.html":
+                assert page.evaluate(CUT_OFF) == [], f"cells of {name} are cut off on a {screen}"
             if screen == "laptop":
                 assert page.evaluate(OVERLAID) == [], f"{name}: numbers lie over equations"
         page.close()
