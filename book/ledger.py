@@ -125,10 +125,8 @@ def controls(ledger: pd.DataFrame, titles: Mapping[str, str]) -> str:
         _select("Kind", "kind", KINDS, ledger["kind"]),
         _select("Verdict", "verdict", WORDS, ledger["verdict"]),
         _select("Chapter", "chapter", titles, ledger["chapter"]),
-        '<label>Id or words <input type="search" name="words"></label>',
-        '<label>Order <select name="order">'
-        + "".join(f'<option value="{name}">{title}</option>' for name, title in ORDERS.items())
-        + "</select></label>",
+        _field("Id or words", "words", '<input type="search" {}>'),
+        _field("Order", "order", f"<select {{}}>{_options(ORDERS)}</select>"),
         '<button type="reset">Show all rows</button>',
     ]
     form = '<form class="ledger-controls" aria-label="Rows to show" hidden>'
@@ -138,15 +136,21 @@ def controls(ledger: pd.DataFrame, titles: Mapping[str, str]) -> str:
 
 
 def _select(title: str, name: str, words: Mapping[str, str], there: Iterable[str]) -> str:
-    """A labelled choice among the values that occur in the ledger, in the order of `words`."""
-    found = set(there)
-    options = [
-        f'<option value="{escape(v)}">{escape(words[v])}</option>' for v in words if v in found
-    ]
-    return (
-        f'<label>{title} <select name="{name}"><option value="">all</option>{"".join(options)}'
-        "</select></label>"
-    )
+    """A choice among the values that occur in the ledger, in the order of `words`."""
+    occurring = set(there)
+    choices = {"": "all"} | {value: said for value, said in words.items() if value in occurring}
+    return _field(title, name, f"<select {{}}>{_options(choices)}</select>")
+
+
+def _options(choices: Mapping[str, str]) -> str:
+    said = {escape(value): escape(words) for value, words in choices.items()}
+    return "".join(f'<option value="{value}">{words}</option>' for value, words in said.items())
+
+
+def _field(title: str, name: str, control: str) -> str:
+    """A control with its label; `control` has a gap for what both must agree on."""
+    named = control.format(f'id="show-{name}" name="{name}"')
+    return f'<div><label for="show-{name}">{title}</label>{named}</div>'
 
 
 def faults_table() -> str:

@@ -88,7 +88,7 @@ def link(app: Sphinx, doctree: nodes.document) -> None:
     in_prose(doctree, known)
     if page != LEDGER:
         found = in_html(doctree, known, app.builder.get_relative_uri(page, LEDGER))
-        places = app.env.get_domain("std").anonlabels  # type: ignore[attr-defined]
+        places = app.env.get_domain("std").anonlabels
         of_page = set(rows.loc[rows["chapter"] == page.rpartition("/")[2], "id"])
         places.update({label(name): (page, name.lower()) for name in found & of_page})
 

@@ -125,7 +125,7 @@ def test_filters_leave_exactly_the_rows_that_are_asked_for(paper, asked, page):
 
 def test_controls_have_labels_and_are_used_by_keyboard(asked, page):
     assert asked("") == ROWS["id"].tolist()
-    page.get_by_label("Paper").focus()
+    page.get_by_label("Paper", exact=True).focus()
     page.keyboard.type("Cheng")
     assert asked() == ROWS.query("paper == 'D'")["id"].tolist()
     page.get_by_label("Kind").select_option(label="derived here")
