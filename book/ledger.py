@@ -85,7 +85,7 @@ def table(
         found = ROWS_LIE_IN.sub(lambda m: f"[rows](#{place(m[2], m[3])})", row.evidence)
         if row.chapter in titles:
             found += f" → [{titles[row.chapter]}](#check-{anchor})"
-        lines += [f"* - ```{{index}} {row.id}", f"    :name: {anchor}", "    ```", ""]
+        lines += [f"* - ```{{index}} ! {row.id}", f"    :name: {anchor}", "    ```", ""]
         lines += [f"    <span {said}></span>[{row.id}](#{anchor})", ""]
         lines += [f"    {chip(row.verdict)}", "", f"    {KINDS[row.kind]}, {row.place}"]
         lines += [f"  - **{row.title}:** {row.statement}"]

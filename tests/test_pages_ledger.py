@@ -24,7 +24,7 @@ def table_of(**changed):
 
 def test_a_row_has_an_anchor_an_entry_of_the_search_and_its_place_in_the_paper():
     found = table_of()
-    assert "```{index} C-fig2\n    :name: c-fig2\n" in found
+    assert "```{index} ! C-fig2\n    :name: c-fig2\n" in found
     assert "claim about trained nets, fig. 2, p. 7" in found
     assert ">reproduced</span>" in found
     assert "e → [A to B](#check-c-fig2)" in found
