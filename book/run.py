@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import assets
+import ledger
 import pairs
 import papermill
 import speed
@@ -128,6 +129,8 @@ def settings(root: Path, vendor: Path) -> dict[str, Any]:
     """_config.yml with what depends on this checkout: local assets, the repository's address."""
     config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
     config["sphinx"]["config"].update(assets.sphinx_settings(vendor))
+    own = config["sphinx"]["local_extensions"]  # paths there are relative to this file's copy
+    config["sphinx"]["local_extensions"] = {name: str(root / path) for name, path in own.items()}
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["disentangled"]
     url = project["repository"]
     config["repository"] = {"url": url, "branch": project["branch"]}
@@ -136,7 +139,7 @@ def settings(root: Path, vendor: Path) -> dict[str, Any]:
         config["html"].update(dict.fromkeys(buttons, True))
         config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
         edit = "{{ file_name | replace('.ipynb', '.md') }}"  # a twin is never edited
-        config["sphinx"]["config"]["html_context"] = {
+        config["sphinx"]["config"]["html_context"] |= {
             "edit_page_provider_name": "GitHub",
             "edit_page_url_template": f"{url}/edit/{project['branch']}/{edit}",
         }
@@ -151,6 +154,7 @@ def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     tables.write_pages(root)
+    ledger.write_page(root)
     config = out / "_config.yml"
     config.write_text(yaml.safe_dump(settings(root, vendor), allow_unicode=True), "utf-8")
     program = Path(sys.executable).with_name("jupyter-book")

@@ -1,4 +1,4 @@
-"""The ledger and the rows of experiments as pages and files to download."""
+"""The rows of experiments as a page and files to download, and what the README shows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 import speed
 from escaped import csv, markdown
-from faults import FAULTS, caught
 
 from disentangled import claims, records, sweeps, tables, verdicts
 from disentangled.experiments import EXPERIMENTS, larger, variants
@@ -25,64 +23,7 @@ PAPERS = {
     "B": "Anonymous 2020, intervention",
 }
 VERDICTS = claims.VERDICTS
-NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 GENERATED = "<!-- {name}: begin -->\n{text}<!-- {name}: end -->"
-
-
-def chapter_link(chapter: str, root: Path) -> str:
-    """A link to a chapter's page, or nothing while the book has no such page."""
-    page = f"book/chapters/{chapter}"
-    has_page = re.search(rf"{page}$", (root / "_toc.yml").read_text("utf-8"), re.MULTILINE)
-    return f"→ [{chapter}](/{page}.ipynb)" if chapter and has_page else ""
-
-
-def ledger_rows(
-    ledger: pd.DataFrame, root: Path, caught: Mapping[str, list[str]] = NOTHING
-) -> str:
-    """A list-table of statements, in MyST: formulas keep their bars and backslashes.
-
-    caught: for each id the faults planted in the package that its check noticed.
-    """
-    lines = ["```{list-table}", ":header-rows: 1", ":widths: 20 80", ":class: ledger", ""]
-    lines += ["* - Id and verdict", "  - Statement and evidence"]
-    remarks = claims.remarks()
-    for row in ledger.itertuples():
-        remark = remarks.get(row.id, "")  # ours, with formulas; what follows is a record's
-        told = remark + markdown(row.evidence.removeprefix(remark))
-        found = ROWS_LIE_IN.sub(lambda m: f"[rows](#{place(m[2], m[3])})", told)
-        evidence = " ".join(filter(None, [found, chapter_link(row.chapter, root)]))
-        lines += [f"* - **{row.id}**", "", f"    {VERDICTS.get(row.verdict, row.verdict)}"]
-        lines += [f"  - {row.statement}", *(["", f"    {evidence}"] if evidence else [])]
-        if row.id in caught:
-            lines += ["", f"    [Faults](#planted-faults) caught: {'; '.join(caught[row.id])}."]
-    return "\n".join([*lines, "```"])
-
-
-def faults_table() -> str:
-    """The faults planted in the package, as a list-table."""
-    lines = ["```{list-table}", ":header-rows: 1", ":widths: 25 35 40", ""]
-    lines += ["* - Fault", "  - Where", "  - What is wrong then"]
-    for name, fault in FAULTS.items():
-        place = fault.function.replace(":", ".")
-        code = f"``{fault.right}`` becomes " + (f"``{fault.wrong}``" if fault.wrong else "nothing")
-        lines += [f"* - {name}", f"  - `{place}`", f"  - {fault.why}:", f"    {code}"]
-    return "\n".join([*lines, "```"])
-
-
-def ledger_page(ledger: pd.DataFrame, root: Path) -> str:
-    """The body of the ledger's page: tables of statements, of claims, and of planted faults."""
-    found = caught()
-    parts = []
-    for letter, paper in PAPERS.items():
-        of_paper = ledger[ledger["paper"] == letter]
-        for kind, rows in (
-            ("statements", of_paper[of_paper["kind"] != "claim"]),
-            ("empirical claims", of_paper[of_paper["kind"] == "claim"]),
-        ):
-            if len(rows):
-                parts += [f"## {paper}: {kind}", ledger_rows(rows, root, found)]
-    parts += ["(planted-faults)=\n\n## Faults planted in the package", faults_table()]
-    return "\n\n".join(parts) + "\n"
 
 
 COLUMNS = {
@@ -97,8 +38,16 @@ COLUMNS = {
 """Quantities that the page of rows shows; the files behind each run have them all."""
 
 
-VARIED = {"variant": "variant", "dataset": "data set", "encoder": "encoder", "sigma": "σ"}
-"""Columns of the table of runs that are shown where they differ."""
+VARIED = {
+    "variant": "variant",
+    "dataset": "data set",
+    "encoder": "encoder",
+    "sigma": "σ",
+    "source": "data",
+    "step": "step",
+}
+"""Columns of the table of runs that are shown where they differ; what is one and the same for all
+runs of a table is not said in each."""
 
 
 def anchor(*names: str) -> str:
@@ -112,23 +61,34 @@ def place(experiment: str, profile: str) -> str:
 
 
 def rows_table(runs: pd.DataFrame, experiment: str, profile: str) -> str:
-    """Markdown table of an objective's finished runs, each with its file to download."""
+    """Markdown table of an objective's finished runs, each with its file to download.
+
+    The file comes first and the columns are few, so that both are seen on a page's width.
+    """
     columns = {n: title for n, title in COLUMNS.items() if n in runs and runs[n].notna().any()}
-    # What one and the same for all runs of the table is not said in each.
     varied = {name: title for name, title in VARIED.items() if runs[name].nunique() > 1}
-    named = ["weight", *varied.values(), "data", "seed", "step", *columns.values(), "run"]
-    lines = ["| " + " | ".join(named) + " |"]
-    lines += ["|---:|" + "---|" * (len(varied) + 1) + "---:|" * (len(columns) + 2) + "---|"]
+    lines = [
+        "| " + " | ".join(["run", "weight", *varied.values(), "seed", *columns.values()]) + " |"
+    ]
+    lines += ["|---|---:|" + "---|" * len(varied) + "---:|" * (len(columns) + 1)]
     order = ["variant", "source", "dataset", "weight", "encoder", "sigma", "seed"]
     for run in runs.sort_values(order).to_dict("records"):
         file = f"results/{experiment}/{profile}/{run['run_id']}.json"
-        said = [run[name] for name in varied] + [run["source"], run["seed"]]
-        cells = [f"{run['weight']:g}", *map(markdown, said), f"{run['step']:,}"]
-        cells += [f"{run[name]:.3f}" for name in columns]
+        said = [run[name] for name in varied] + [run["seed"]]
         known = re.fullmatch(r"\w+", run["run_id"])
-        cells += [f"{{download}}`{run['run_id']} <{file}>`" if known else markdown(run["run_id"])]
+        cells = [f"{{download}}`{run['run_id']} <{file}>`" if known else markdown(run["run_id"])]
+        cells += [f"{run['weight']:g}", *map(markdown, said)]
+        cells += [f"{run[name]:.3f}" for name in columns]
         lines += ["| " + " | ".join(cells) + " |"]
     return "\n".join(lines)
+
+
+def common(runs: pd.DataFrame) -> str:
+    """What all runs of a table have in common: where their data come from, and their steps."""
+    sources, steps = runs["source"].unique(), runs["step"].unique()
+    found = [f"Data: {markdown(source)}." for source in sources if len(sources) == 1]
+    found += [f"Steps: {step:,}." for step in steps if len(steps) == 1]
+    return " ".join(found)
 
 
 def rows_page() -> str:
@@ -153,7 +113,7 @@ def rows_page() -> str:
             of_it = runs[runs["last"] & (runs["objective"] == objective)]
             title, _ = over_seeds.METHODS[objective]
             parts += [f"({label}-{objective.replace('_', '-')})=", f"### {title}"]
-            parts += [rows_table(of_it, experiment, profile)]
+            parts += [common(of_it), rows_table(of_it, experiment, profile)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -174,12 +134,9 @@ def csv_name(experiment: str, profile: str) -> str:
 
 
 def write_pages(root: Path) -> None:
-    """Write what pages include and offer for download, where git ignores it."""
-    ledger = claims.ledger()
+    """Write what the page of rows includes and offers for download, where git ignores it."""
     folder = root / "book" / "_generated"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "ledger.md").write_text(ledger_page(ledger, root), "utf-8")
-    (folder / "ledger.csv").write_text(csv(ledger), "utf-8")
     (folder / "rows.md").write_text(rows_page(), "utf-8")
     for experiment, profile, rows in shown_rows():
         (folder / csv_name(experiment, profile)).write_text(csv(rows), "utf-8")

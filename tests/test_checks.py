@@ -1,9 +1,9 @@
 """Checks of the book against a package that is broken on purpose (see book/checks.py)."""
 
 import checks
+import ledger
 import pandas as pd
 import pytest
-import tables
 from faults import FAULTS, Fault, caught, code_of, function_of, planted
 
 from disentangled import claims, gaussian, information
@@ -93,12 +93,12 @@ def test_a_fault_that_no_check_notices_is_found_out(committed):
     assert checks.problems(blind) == ["no check notices the fault 'log q(z) off'"]
 
 
-def test_the_ledger_names_faults(tmp_path):
-    (tmp_path / "_toc.yml").write_text("")
-    row = {"id": "C-03", "statement": "s", "chapter": "", "verdict": "H", "evidence": "off by 0"}
-    found = tables.ledger_rows(pd.DataFrame([row]), tmp_path, {"C-03": ["one", "another"]})
+def test_the_ledger_names_faults():
+    row = {"id": "C-03", "paper": "C", "kind": "definition", "place": "sec. 3", "title": "t",
+           "statement": "s", "chapter": "", "verdict": "H", "evidence": "off by 0"}  # fmt: skip
+    found = ledger.table(pd.DataFrame([row]), {}, {"C-03": ["one", "another"]})
     assert "    off by 0\n\n    [Faults](#planted-faults) caught: one; another.\n" in found
-    assert "caught" not in tables.ledger_rows(pd.DataFrame([row]), tmp_path)
-    shown = tables.faults_table()
+    assert "caught" not in ledger.table(pd.DataFrame([row]), {})
+    shown = ledger.faults_table()
     assert shown.count("* - ") == 1 + len(FAULTS)
     assert "the β-VAE is an autoencoder:\n    ``distortion + beta * kl`` becomes" in shown

@@ -4,6 +4,7 @@ import csv
 import io
 
 import escaped
+import ledger
 import pandas as pd
 import pytest
 import tables
@@ -76,13 +77,13 @@ def test_the_page_of_rows_shows_what_rows_say(text):
 
 
 @pytest.mark.parametrize("text", WICKED)
-def test_the_ledger_shows_what_records_say(text, tmp_path, monkeypatch):
-    (tmp_path / "_toc.yml").write_text("")
+def test_the_ledger_shows_what_records_say(text, monkeypatch):
     remark = "If $\\beta > 1$; "
     monkeypatch.setattr(claims, "remarks", lambda: {"C-04": remark})
     row = {"id": "C-04", "statement": "s", "chapter": "", "verdict": "C",
            "evidence": f"{remark}{text}"}  # fmt: skip
-    _, *page = tables.ledger_rows(pd.DataFrame([row]), tmp_path).partition(remark)
+    placed = row | {"paper": "C", "kind": "statement", "title": "t", "place": "p"}
+    _, *page = ledger.table(pd.DataFrame([placed]), {}).partition(remark)
     told = page[1].partition("\n")[0]
     assert "".join(shown(parsed(told))) == " ".join(text.split())
     (line,) = [

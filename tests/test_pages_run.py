@@ -364,12 +364,11 @@ def test_page_of_rows_lists_each_run_with_its_file():
             "sigma": 0.0, "variant": ""}  # fmt: skip
     runs = pd.DataFrame([line | {"seed": 1}, line | {"seed": 0, "run_id": "def"}])
     head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
-    assert head == "| weight | data | seed | step | binned MIG | ELBO | run |"
+    assert head == "| run | weight | seed | binned MIG | ELBO |"
     path = "results/exp/laptop/def.json"
-    assert (
-        first == f"| 4 | re-render | 0 | 6,000 | 0.125 | -100.250 | {{download}}`def <{path}>` |"
-    )
-    assert second.startswith("| 4 | re-render | 1 |")
+    assert first == f"| {{download}}`def <{path}>` | 4 | 0 | 0.125 | -100.250 |"
+    assert second.endswith("| 4 | 1 | 0.125 | -100.250 |")
+    assert tables.common(runs) == "Data: re-render. Steps: 6,000."
 
 
 def test_page_of_rows_names_what_differs_between_runs():
@@ -378,9 +377,12 @@ def test_page_of_rows_names_what_differs_between_runs():
             "variant": ""}  # fmt: skip
     runs = pd.DataFrame([line | {"sigma": 0.9}, line | {"sigma": 0.0, "dataset": "e"}])
     head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
-    assert head == "| weight | data set | σ | data | seed | step | binned MIG | run |"
-    assert first.startswith("| 1 | d | 0.9 | twin | 0 | 100 | 0.125 |")
-    assert second.startswith("| 1 | e | 0.0 | twin | 0 |")
+    assert head == "| run | weight | data set | σ | seed | binned MIG |"
+    assert first.endswith("| 1 | d | 0.9 | 0 | 0.125 |")
+    assert second.endswith("| 1 | e | 0.0 | 0 | 0.125 |")
+    apart = runs.assign(source=["twin", "real"], step=[100, 2000])
+    assert " | data | step | seed | " in tables.rows_table(apart, "exp", "laptop")
+    assert tables.common(apart) == ""
 
 
 def test_page_of_rows_names_variants_after_the_grid_and_no_score_that_none_has():
@@ -389,19 +391,17 @@ def test_page_of_rows_names_variants_after_the_grid_and_no_score_that_none_has()
             "elbo": float("nan")}  # fmt: skip
     runs = pd.DataFrame([line | {"variant": "half batch"}, line | {"variant": ""}])
     head, _, first, second = tables.rows_table(runs, "exp", "laptop").splitlines()
-    assert head == "| weight | variant | data | seed | step | binned MIG | run |"
-    assert first.startswith("| 1 |  | twin | 0 |")
-    assert second.startswith("| 1 | half batch | twin | 0 |")
+    assert head == "| run | weight | variant | seed | binned MIG |"
+    assert first.endswith("| 1 |  | 0 | 0.125 |")
+    assert second.endswith("| 1 | half batch | 0 | 0.125 |")
 
 
-def test_evidence_leads_to_the_rows(tmp_path):
-    (tmp_path / "_toc.yml").write_text("")
+def test_the_readmes_evidence_leads_to_the_rows():
     evidence = "p = 1; rows in book/results/a_b/laptop"
     row = {"id": "C-fig2", "kind": "claim", "paper": "C", "statement": "s", "chapter": "",
            "verdict": "reproduced", "evidence": evidence}  # fmt: skip
-    ledger = pd.DataFrame([row])
-    assert "p = 1; [rows](#rows-a-b)" in tables.ledger_rows(ledger, tmp_path)
-    assert "p = 1; [rows](book/results/a_b/laptop) |" in tables.what_reproduces(ledger)
+    found = tables.what_reproduces(pd.DataFrame([row]))
+    assert "p = 1; [rows](book/results/a_b/laptop) |" in found
 
 
 def test_the_readme_counts_all_claims_and_shows_the_marked_ones():
@@ -421,7 +421,7 @@ def test_the_readme_counts_all_claims_and_shows_the_marked_ones():
     assert "A-fig4-tcvae" not in shown
 
 
-def test_rows_of_larger_profiles_have_sections_of_their_own(tmp_path, monkeypatch):
+def test_rows_of_larger_profiles_have_sections_of_their_own(monkeypatch):
     line = dict.fromkeys(store.COLUMNS, "") | {
         "objective": "vae", "weights": "{}", "noise": "independent", "dataset": "d",
         "source": "twin", "encoder": "net", "seed": 0, "step": 100, "quantity": "mig",
@@ -441,14 +441,6 @@ def test_rows_of_larger_profiles_have_sections_of_their_own(tmp_path, monkeypatc
     assert "<results/a_b/gpu/gpu.json>" in page[second:]
     assert "<_generated/rows_a_b_gpu.csv>" in page[second:]
     assert "<_generated/rows_a_b.csv>" in page[:second]
-    (tmp_path / "_toc.yml").write_text("")
-    evidence = (
-        "q; rows in book/results/a_b/gpu; profile laptop: p; rows in book/results/a_b/laptop"
-    )
-    row = {"id": "C-fig2", "kind": "claim", "paper": "C", "statement": "s", "chapter": "",
-           "verdict": "reproduced", "evidence": evidence}  # fmt: skip
-    found = tables.ledger_rows(pd.DataFrame([row]), tmp_path)
-    assert "q; [rows](#rows-a-b-gpu); profile laptop: p; [rows](#rows-a-b)" in found
 
 
 def test_speed_is_read_from_the_published_bench(tmp_path):

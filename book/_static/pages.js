@@ -20,3 +20,13 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }).observe(document.body, { childList: true, subtree: true });
 });
+
+// On a phone a run is a block of words and numbers: each cell says the name of its column.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("section#rows table")) {
+    const names = [...table.tHead.rows[0].cells].map((c) => c.textContent.replace(/\\[()]/g, ""));
+    for (const row of table.tBodies[0].rows) {
+      [...row.cells].forEach((cell, n) => (cell.dataset.label = names[n]));
+    }
+  }
+});

@@ -29,6 +29,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from disentangled import sealed
 from disentangled.locks import claimed as claimed
 
 COLUMNS = [
@@ -151,10 +152,6 @@ def asides(home: Path) -> list[Path]:
     return [path for path in home.rglob(".*.*") if re.fullmatch(r"\..+\.\d+", path.name)]
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def write_rows(path: Path, run: RunFile) -> None:
     """Write the row file of one run: `common` has the other columns, each number those of NUMBER.
 
@@ -179,7 +176,7 @@ def write_rows(path: Path, run: RunFile) -> None:
     heads = [f'"{k}": {json.dumps(v, sort_keys=True)},' for k, v in body.items() if k != "numbers"]
     lines = ",\n".join(f"  {json.dumps(line)}" for line in body["numbers"])
     text = "\n".join(
-        ["{", *heads, '"numbers": [', lines, "],", f'"digest": "{_digest(body)}"', "}", ""]
+        ["{", *heads, '"numbers": [', lines, "],", f'"digest": "{sealed.digest(body)}"', "}", ""]
     )
     with written_aside(path) as aside:
         aside.write_text(text)
@@ -196,7 +193,7 @@ def read_run(path: Path) -> RunFile:
             raise ValueError("no file is there that can be read")
         content = json.loads(path.read_text())
         digest = content.pop("digest")
-        if digest != _digest(content):
+        if digest != sealed.digest(content):
             raise ValueError("its digest says that it was changed after it was written")
         if (run_id := content["common"]["run_id"]) != path.stem:
             raise ValueError(f"it holds the rows of run {run_id}, whose file has that name")
@@ -285,7 +282,7 @@ def _digest_of_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, str]) 
     total = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
 
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from filelock import FileLock
@@ -180,7 +180,7 @@ class Npz:
             self.keys = [name.removesuffix(".npy") for name in archive.namelist()]
 
     def blocks(
-        self, key: str, shape: tuple[int, ...], dtype: type[np.generic]
+        self, key: str, shape: tuple[int, ...], dtype: type[Any]
     ) -> Iterator[NDArray[np.generic]]:
         """An array in blocks of 4,096 rows, after its header has been checked.
 
@@ -214,7 +214,7 @@ class Npz:
                     yield np.frombuffer(content, kind).reshape(count, *row_shape)
 
     def _header(
-        self, member: IO[bytes], key: str, shape: tuple[int, ...], dtype: type[np.generic]
+        self, member: IO[bytes], key: str, shape: tuple[int, ...], dtype: type[Any]
     ) -> tuple[np.dtype, int, tuple[int, ...]]:
         try:
             start = member.read(npy.MAGIC_LEN)
@@ -247,8 +247,6 @@ class Npz:
             )
         return kind, came[0], came[1:]
 
-    def array(
-        self, key: str, shape: tuple[int, ...], dtype: type[np.generic]
-    ) -> NDArray[np.generic]:
+    def array(self, key: str, shape: tuple[int, ...], dtype: type[Any]) -> NDArray[np.generic]:
         """A whole array, checked like `blocks`."""
         return np.concatenate(list(self.blocks(key, shape, dtype)))

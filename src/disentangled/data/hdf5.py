@@ -32,7 +32,7 @@ def dataset(
     file: h5py.File,
     key: str,
     shape: tuple[int, ...],
-    dtype: type[np.generic],
+    dtype: type[Any],
     mend: str,
 ) -> h5py.Dataset:
     """An array of an open file, its shape, type and chunks looked at; nothing of it is read.

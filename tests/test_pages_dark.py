@@ -1,0 +1,77 @@
+"""Figures on dark pages: what turns round with the page, and what stays as it was drawn."""
+
+import io
+
+import dark
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+HALF = np.full((4, 4), 0.5)
+
+
+def svg(draw):
+    """What matplotlib writes of one panel."""
+    figure, axes = plt.subplots(figsize=(2, 2))
+    draw(axes)
+    axes.set_title("a title, which lies on no image")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    return buffer.getvalue()
+
+
+def picture(axes):
+    axes.imshow(HALF, cmap="gray", vmin=0, vmax=1, interpolation="none")
+
+
+def smooth_picture(axes):
+    axes.imshow(HALF, cmap="gray", vmin=0, vmax=1)
+
+
+def heatmap(axes):
+    picture(axes)
+    axes.text(1.0, 1.0, "0.50")
+
+
+def cloud(axes):
+    axes.plot([0, 1], [0, 1], "o", rasterized=True)
+
+
+@pytest.mark.parametrize(
+    ("draw", "n_pictures"), [(picture, 1), (smooth_picture, 1), (heatmap, 0), (cloud, 0)]
+)
+def test_only_pictures_stay_as_they_are(draw, n_pictures):
+    drawn = svg(draw)
+    assert drawn.count("<image ") == 1
+    found = dark.darkened(drawn)
+    assert found.count('class="picture"') == n_pictures
+    assert found.count(dark.STYLE) == 1
+    assert found.replace(' class="picture"', "").replace(f"\n {dark.STYLE}", "") == drawn
+
+
+def test_an_image_that_is_placed_otherwise_is_refused():
+    with pytest.raises(ValueError, match="as matplotlib places it"):
+        dark.box('x="1" y="2"')
+
+
+def test_a_browser_shows_a_figure_dark_on_a_dark_page(browser, tmp_path):
+    figure, axes = plt.subplots(figsize=(1, 1))
+    axes.set_position([0, 0, 0.5, 1])  # the left half is the picture
+    axes.set_axis_off()
+    axes.imshow(HALF, cmap="gray", vmin=0, vmax=1, interpolation="none", aspect="auto")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    (tmp_path / "figure.svg").write_text(dark.darkened(buffer.getvalue()), "utf-8")
+    shades = {}
+    for scheme in ("light", "dark"):
+        html = f'<html style="color-scheme: {scheme}"><img src="figure.svg" width="90">'
+        (tmp_path / "page.html").write_text(f"<!doctype html>{html}", "utf-8")
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        page.goto((tmp_path / "page.html").as_uri())
+        shot = Image.open(io.BytesIO(page.locator("img").screenshot())).convert("L")
+        shades[scheme] = [shot.getpixel(place) for place in ((20, 45), (75, 45))]
+        page.close()
+    assert shades["light"] == pytest.approx([128, 255], abs=2)
+    assert shades["dark"] == pytest.approx([128, 20], abs=12)
