@@ -12,8 +12,9 @@ import pytest
 from disentangled import lifeline, sweeps
 
 PARENT = """
-import subprocess, sys
+import signal, subprocess, sys
 from disentangled import lifeline
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests under nohup have it ignored
 with lifeline.held() as (end, environment):
     subprocess.run([sys.executable, "-c", sys.argv[1]], stdin=end, env=environment)
 """

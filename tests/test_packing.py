@@ -183,7 +183,7 @@ def test_a_row_of_another_run_is_refused(trained, here, tmp_path):
     row = (home / f"{trained[1].run.id(0)}.json").read_bytes()
     here(tmp_path / "there")
     path = archive(tmp_path / "bad.tar", [(f"{RUN}.json", row)])
-    with pytest.raises(ValueError, match=f"{RUN}.json is not a row file of tiny, smoke"):
+    with pytest.raises(ValueError, match=f"{RUN}.json is no whole row file"):
         packing.unpack("tiny", "smoke", path)
     assert list((tmp_path / "there").iterdir()) == []
 
