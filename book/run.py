@@ -129,8 +129,8 @@ def settings(root: Path, vendor: Path) -> dict[str, Any]:
     """_config.yml with what depends on this checkout: local assets, the repository's address."""
     config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
     config["sphinx"]["config"].update(assets.sphinx_settings(vendor))
-    own = config["sphinx"]["local_extensions"]  # paths there are relative to this file's copy
-    config["sphinx"]["local_extensions"] = {name: str(root / path) for name, path in own.items()}
+    own = config["sphinx"]["local_extensions"]  # they lie beside this module, whatever it builds
+    config["sphinx"]["local_extensions"] = {name: str(ROOT / path) for name, path in own.items()}
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["disentangled"]
     url = project["repository"]
     config["repository"] = {"url": url, "branch": project["branch"]}
@@ -144,6 +144,18 @@ def settings(root: Path, vendor: Path) -> dict[str, Any]:
             "edit_page_url_template": f"{url}/edit/{project['branch']}/{edit}",
         }
     return config
+
+
+FRONT = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>disentangled</title>
+<meta name="description" content="Four papers on disentangled codes, checked.">
+<link rel="icon" href="_static/favicon.svg" type="image/svg+xml">
+<meta http-equiv="refresh" content="0; url=book/index.html">
+<p><a href="book/index.html">Disentangled representations, checked</a></p>
+"""
+"""The page to open, which leads to the book's first; Jupyter Book's has no icon and no words."""
 
 
 def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
@@ -161,7 +173,9 @@ def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
     command = [program, "build", root, "-W", "-n", "--keep-going", "-q"]
     command += ["--path-output", out, "--config", config, "--toc", root / "_toc.yml"]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    return out / "_build" / "html" / "index.html"
+    front = out / "_build" / "html" / "index.html"
+    front.write_text(FRONT, "utf-8")
+    return front
 
 
 def main() -> int:
