@@ -131,7 +131,7 @@ def explorer(
 
 
 def rounded(decoder: nn.Module) -> nn.Module:
-    """The decoder whose weights are the multiples of a step that the page has, (as float32)."""
+    """The decoder whose weights are the multiples of a step that the page has, as float32."""
     changed = copy.deepcopy(decoder)
     with torch.no_grad():
         for layer in changed.modules():
@@ -144,7 +144,9 @@ def rounded(decoder: nn.Module) -> nn.Module:
 def quantised(weight: Tensor, *, of: int) -> tuple[Tensor, Tensor]:
     """Weights as int8 multiples of a step, one step for every output.
 
-        w ≈ whole · step,   step = max |w| / 127 of the output,   |w - whole · step| ≤ step / 2
+        w ≈ whole · step,   step = max abs(w) / 127 of the output
+
+    **Error**: of a weight, at most step / 2.
 
     Args:
         weight: of a layer, any shape.
