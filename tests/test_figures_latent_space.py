@@ -87,6 +87,19 @@ def test_a_page_holds_so_much(page, monkeypatch):
         explorer(page, "second", [model()], DATA, alt="x")
 
 
+def test_frames_of_sliders_have_a_limit_of_their_own(page):
+    page.sliders["frames"] = (20, latent_space.MAX_BYTES)
+    explorer(page, "walk", [model()], DATA, alt="x")
+
+
+def test_the_caption_says_profile_source_and_models(page):
+    models = [model(β=b, seed=s) for b in (1, 4) for s in ("0", "3")]
+    told = explorer(page, "walk", models, DATA, alt="x").data.rpartition("<p")[2]
+    assert "profile laptop" in told
+    assert "tiny (made up)" in told
+    assert "one model for each of: β 1, 4; seed 0, 3" in told
+
+
 def test_names_end_no_script_and_no_attribute(page):
     text = explorer(page, 'a"b', [model(**{"</script>": "<b>"})], DATA, alt='"<').data
     assert text.count("</script>") == 1
@@ -188,7 +201,8 @@ def test_labels_switch_models_and_the_address_keeps_the_state(shown):
 
 
 @pytest.mark.parametrize(
-    "state", ["#walk?z=1,2", "#walk?z=a,b,c&%CE%B2=9&across=7&by=x", "#walk", "#elsewhere?z=1,1,1"]
+    "state",
+    ["#walk?z=1,2", "#walk?z=a,b,c&%CE%B2=9&across=7&by=x", "#walk", "#%", "#elsewhere?z=1,1,1"],
 )
 def test_a_strange_address_is_the_beginning(shown, state):
     of = model()

@@ -2,7 +2,7 @@
 // of images coloured by a factor. figures/latent_space.py writes the models into the page, weights
 // as int8 times one step an output; nothing is fetched. The state is in the address, behind "#".
 
-const latentSpace = (() => {
+(() => {
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const integers = (text) => new Int8Array(bytes(text).buffer);
   const floats = (text) => new Float32Array(bytes(text).buffer);
@@ -149,7 +149,7 @@ const latentSpace = (() => {
 
     function readAddress() {
       const [id, query] = location.hash.slice(1).split("?");
-      if (decodeURIComponent(id) !== root.id || !query) return;
+      if (id !== root.id || !query) return;
       const state = new URLSearchParams(query);
       for (const l of labels) {
         const at = l.values.findIndex((v) => String(v) === state.get(l.name));
@@ -266,5 +266,4 @@ const latentSpace = (() => {
   }
 
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll(".latent-space").forEach(build));
-  return { decode, read };
 })();

@@ -112,14 +112,15 @@ def explorer(
         separators=(",", ":"),
     )
     page.sliders[name] = (0, len(written))
-    total = sum(n_bytes for _, n_bytes in page.sliders.values())
+    # frames have a limit of their own, see sliders
+    total = sum(n_bytes for n_frames, n_bytes in page.sliders.values() if not n_frames)
     if total > MAX_BYTES:
         raise ValueError(
             f"the models of {name!r} bring chapter {page.name} to {total / 1e6:.2f} MB, and a "
             f"page may hold {MAX_BYTES / 1e6:.1f} MB of them: take fewer models or smaller ones"
         )
     picture = base64.b64encode(_traversal(models[0])).decode("ascii")
-    below = caption(page.profile, f"{data.name} ({data.source})")
+    below = f"{caption(page.profile, f'{data.name} ({data.source})')} · {_told(models)}"
     return HTML(
         f'<div class="latent-space" id="{html.escape(name, quote=True)}">'
         f'<img class="latent-static" alt="{html.escape(alt, quote=True)}"'
@@ -128,6 +129,14 @@ def explorer(
         f'<script type="application/json">{written.replace("<", chr(92) + "u003c")}</script>'
         f'<p class="latent-caption">{html.escape(below)}</p></div>'
     )
+
+
+def _told(models: Sequence[Model]) -> str:
+    """Which models there are, and which of them a page without a script shows."""
+    first = models[0].labels
+    values = {name: dict.fromkeys(str(of.labels[name]) for of in models) for name in first}
+    there = "; ".join(f"{name} {', '.join(some)}" for name, some in values.items())
+    return f"one model for each of: {there}; the first of each where no script runs"
 
 
 def rounded(decoder: nn.Module) -> nn.Module:
