@@ -15,6 +15,7 @@ import json
 import math
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -100,6 +101,12 @@ def table(results):
             yield line
 
 
+def file_name(about):
+    """A file for every machine and clock, so that no machine's readings replace another's."""
+    cpu = "_".join(re.findall(r"[a-z0-9]+", about["cpu"].lower()))
+    return f"bench_{cpu}{'' if about['threads'] > 1 else '_one_thread'}.json"
+
+
 def write(path, about, results):
     """Write the cases, beside those that stand there already from the same machine."""
     if path.exists() and (before := sealed.read(path, AGAIN))["machine"] == about:
@@ -148,7 +155,7 @@ def main():
     if not chosen.only:
         print("\nbf16 against fp32, β-TCVAE on the real grid; --parity trains what is missing")
         print("\n".join(parity.table()) or "no pairs of seeds yet")
-    file = "bench.json" if chosen.threads > 1 else "bench_one_thread.json"
+    file = file_name(about)
     write(ROOT / "build" / file, about, results)
     if chosen.publish:
         write(ROOT / "book" / "results" / "bench" / file, about, results)

@@ -9,11 +9,8 @@ from escaped import markdown
 
 from disentangled import sealed
 
-BENCH = {
-    "book/results/bench/bench.json": "the clock on the wall",
-    "book/results/bench/bench_one_thread.json": "CPU time of one thread",
-}
-"""Published readings of `make bench`, and by which clock they were taken."""
+BENCH = "book/results/bench"
+"""Where published readings of `make bench` lie, a file a machine and clock."""
 
 GPU = "book/results/bench/gpu.json"
 """Published readings of `bench/gpu.py`; the README has no such table while there are none."""
@@ -26,11 +23,17 @@ PARITY_TITLES = {"mig_exact": "MIG", "mig": "binned MIG", "elbo": "ELBO", "total
 
 def tables(root: Path) -> str:
     """The README's tables of speed, from the last published `make bench`."""
-    parts = []
-    for file, clock in BENCH.items():
-        if (root / file).is_file():
-            parts.append(bench_table(sealed.read(root / file, AGAIN), clock))
+    parts = [bench_table(reading) for reading in readings(root)]
     return "\n\n".join([*parts, *gpu_table(root), *parity_table(root)]) + "\n"
+
+
+def readings(root: Path) -> list[dict[str, Any]]:
+    """The published readings of `make bench`, a machine and clock each.
+
+    Raises:
+        ValueError: a file was edited.
+    """
+    return [sealed.read(path, AGAIN) for path in sorted((root / BENCH).glob("bench_*.json"))]
 
 
 def gpu_table(root: Path) -> list[str]:
@@ -64,8 +67,10 @@ def _unlike(reading: dict[str, Any]) -> str:
     return f"{int(reading['unequal'])}, {'not measured' if itself is None else int(itself)}"
 
 
-def bench_table(bench: dict[str, Any], clock: str) -> str:
+def bench_table(bench: dict[str, Any]) -> str:
     """The machine in a line, then every case: rates, and ratios with their range over rounds."""
+    one = bench["machine"]["threads"] == 1  # more are timed on the wall, since waiting ones spin
+    clock = "CPU time of one thread" if one else "the clock on the wall"
     about = {name: markdown(value) for name, value in bench["machine"].items()}
     cases = bench["cases"]
     peak = {side: found["rate"] for side, found in cases["peak"]["sides"].items()}

@@ -453,10 +453,11 @@ def test_speed_is_read_from_the_published_bench(tmp_path):
     case = {"title": "a step", "unit": "images/s", "sides": sides}
     bench = {"machine": {"cpu": "chip", "threads": 2, "torch": "2"},
              "cases": {"one": case, "peak": {"sides": peak}}}  # fmt: skip
-    path = tmp_path / next(iter(speed.BENCH))
+    path = tmp_path / speed.BENCH / "bench_chip.json"
     path.parent.mkdir(parents=True)
     path.write_text(sealed.text(bench))
-    *_, plain, ours = speed.tables(tmp_path).splitlines()
+    first, *_, plain, ours = speed.tables(tmp_path).splitlines()
+    assert "chip, torch 2, threads: 2, by the clock on the wall;" in first
     assert plain == "| a step | plain fp32 | 100 images/s |  | 25% |"
     assert ours == "|  | ours bf16 | 300 images/s | 3.00 (2.50 to 3.50) | 50% |"
 

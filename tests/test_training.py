@@ -527,6 +527,16 @@ def test_a_last_move_to_infinity_counts_as_not_finite():
     assert stack.finite({"autoencoder": torch.tensor([math.nan, 1.0])}) == [False, False]
 
 
+def test_a_stack_does_not_go_on_past_its_end():
+    """It would move nothing, and a bench that times it would time nothing."""
+    run = tiny.run("vae")
+    stack = Stack(run, (0,), DATA, tiny.CPU)
+    while stack.step < run.all_steps():
+        stack.advance()
+    with pytest.raises(ValueError, match=r"ended at step .*declare more steps"):
+        stack.advance()
+
+
 def test_groups_come_back_as_one_stack():
     run = tiny.run()
     small = Hardware(torch.device("cpu"), memory=1)  # nothing fits: one seed a group

@@ -218,7 +218,7 @@ def write(chapter: str, profile: str, record: Record) -> Record:
         ValueError: the file that is there is damaged; it is named.
     """
     path = folder(profile) / f"{chapter}.json"
-    entries = _read(path) if path.exists() else {}
+    entries = of_chapter(chapter, profile)
     entries[record.id] = record
     plain = {name: {"verdict": r.verdict, **r.facts} for name, r in sorted(entries.items())}
     with store.written_aside(path) as aside:
@@ -244,7 +244,7 @@ def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
     at = {name: i for i, name in enumerate(rows["id"])}
     for chapter, profile in recorded:
         path = folder(profile) / f"{chapter}.json"
-        for name, record in (_read(path) if path.exists() else {}).items():
+        for name, record in of_chapter(chapter, profile).items():
             row = at.get(name)
             if row is None or rows.loc[row, "chapter"] != chapter:
                 raise ValueError(f"{path} records {name}, which is no statement of {chapter}")
@@ -258,6 +258,16 @@ def table(recorded: Iterable[tuple[str, str]]) -> pd.DataFrame:
             told = record.beside_larger(profile) if by_rows else (record.verdict, record.evidence)
             rows.loc[row, "verdict"], rows.loc[row, "evidence"] = told
     return rows
+
+
+def of_chapter(chapter: str, profile: str) -> dict[str, Record]:
+    """What a run of a chapter under a profile recorded, by id; nothing where it never ran.
+
+    Raises:
+        ValueError: the file is damaged, or was edited.
+    """
+    path = folder(profile) / f"{chapter}.json"
+    return _read(path) if path.exists() else {}
 
 
 def faults() -> dict[Path, str]:

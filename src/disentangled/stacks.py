@@ -232,7 +232,15 @@ class Stack:
         self.cursor.add_(1).remainder_(CHUNK)
 
     def begin_chunk(self) -> None:
-        """Lay out what the coming `CHUNK` steps read, and set the sums to zero."""
+        """Lay out what the coming `CHUNK` steps read, and set the sums to zero.
+
+        Raises:
+            ValueError: the run is at its end, where no player is left to move.
+        """
+        if self.step >= self.run.all_steps():
+            raise ValueError(
+                f"{self.run.title()} ended at step {self.step}; declare more steps to train on"
+            )
         ahead, self.ahead = self.ahead or self._chunk(), None
         for name, tensor in ahead.drawn.items():
             if name not in self.drawn:

@@ -1,0 +1,281 @@
+"""The page of findings: all claims about trained nets in one figure, and what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import speed
+from escaped import markdown
+from ledger import WORDS
+from tables import ROWS_LIE_IN, place
+
+from disentangled import (
+    claims,
+    costs,
+    experiments,
+    plans,
+    records,
+    sweeps,
+    tables,
+    verdicts,
+)
+from disentangled.figures import forest, style
+from disentangled.records import Record
+
+RESTS_ON = {
+    "C-04": "C", "C-05": "H", "C-16": "C",
+    "A-07": "C", "A-13": "C", "A-29": "C",
+    "D-03": "H", "D-16": "H", "D-75": "X",
+    "B-04": "C", "B-11": "H",
+}  # fmt: skip
+"""The verdicts under which the sentences of `findings.md` are true."""
+
+SEEDS_OF = "beta_tcvae"
+"""The experiment whose rows say what a seed does to a score: it has most settings of one kind."""
+
+SCORE = ("mig_exact", "MIG")
+
+FIGURE = "findings.svg"
+
+
+class Spread(NamedTuple):
+    """What the setting explains of a score, and what is left to the seed.
+
+    share: of the variance of all runs, what the settings explain beyond chance; deviation: over
+    the seeds of a setting, pooled; gap: the highest less the lowest mean of a setting.
+    """
+
+    n_runs: int
+    n_settings: int
+    share: float
+    deviation: float
+    gap: float
+
+
+def spread(runs: pd.DataFrame, score: str) -> Spread:
+    """How the runs of settings, an objective with its weight each, differ in a score.
+
+        deviation² = Σ (x - mean_s)² / (n - S)
+        share = 1 - deviation² / (Σ (x - mean)² / (n - 1))
+
+    over n runs of S settings s. **Error**: where settings differ by chance alone, the share is
+    about 0 in the mean, and negative about as often as not.
+
+    Raises:
+        ValueError: no two settings, or no setting with two runs.
+    """
+    settings = runs.groupby(["objective", "weight"])[score]
+    n, n_settings = len(runs), settings.ngroups
+    if not 1 < n_settings < n:
+        raise ValueError(
+            f"expected runs of two settings or more, and several of a setting, got {n} of "
+            f"{n_settings}"
+        )
+    within = ((runs[score] - settings.transform("mean")) ** 2).sum()
+    total = ((runs[score] - runs[score].mean()) ** 2).sum()
+    variance = float(within / (n - n_settings))
+    means = settings.mean()
+    gap = float(means.max() - means.min())
+    return Spread(n, n_settings, 1 - variance / float(total / (n - 1)), variance**0.5, gap)
+
+
+def about_seeds() -> str:
+    """The sentence on seeds, from the published rows."""
+    profile = records.published(SEEDS_OF)
+    runs = tables.per_run(sweeps.rows(SEEDS_OF, profile))
+    # settings beside the grid, such as other data, differ by more than objective and weight
+    beside = experiments.variants(SEEDS_OF, profile)
+    runs = runs[runs["last"] & ~runs["run_id"].isin(beside)]
+    column, name = SCORE
+    found = spread(runs, column)
+    source = "; ".join(markdown(s) for s in runs["source"].unique())
+    return (
+        f"In the runs of [β-TCVAE and its rivals](chapters/{SEEDS_OF}.ipynb), objective and "
+        f"weight together explain {max(found.share, 0):.0%} of the variance of {name}, beyond "
+        "what chance would; the rest lies between seeds. The runs of one setting have a standard "
+        f"deviation of {found.deviation:.2f}, and the means of the best and the worst setting lie "
+        f"{found.gap:.2f} apart ([{found.n_runs} runs of {found.n_settings} settings]"
+        f"(#{place(SEEDS_OF, profile)}), profile {profile}, {source})."
+    )
+
+
+def of_claims() -> tuple[str, dict[str, Record]]:
+    """The records of all claims about trained nets, in the order of their families, and the
+    profile under which their chapters are published.
+
+    Raises:
+        ValueError: chapters with claims are published under several profiles, which one figure
+            cannot say.
+    """
+    found: dict[str, Record] = {}
+    profiles = set()
+    for chapter, profile in records.in_ledger():
+        of = {n: r for n, r in records.of_chapter(chapter, profile).items() if "rows" in r.facts}
+        profiles |= {profile} if of else set()
+        found |= of
+    if len(profiles) > 1:
+        raise ValueError(
+            f"the chapters with claims are published under the profiles {sorted(profiles)}; "
+            f"name one for all of them in book/results/claims/{records.PUBLISHED}, or draw a "
+            "figure for each in book/findings.py"
+        )
+    in_order = {name: found[name] for name in verdicts.declared() if name in found}
+    return next(iter(profiles), records.DEFAULT), in_order
+
+
+def counted(ledger: pd.DataFrame) -> str:
+    """How many claims have which verdict, in a sentence, each number with its rows."""
+    counts = ledger.loc[ledger["kind"] == "claim", "verdict"].value_counts()
+    parts = [
+        f'<a href="ledger.html?{escape(urlencode({"kind": "claim", "verdict": v}))}#all-rows">'
+        f"{counts[v]} {WORDS[v]}</a>"
+        for v in verdicts.VERDICTS
+        if v in counts
+    ]
+    said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return f"The verdicts on {counts.sum()} claims about trained nets: {said}."
+
+
+def core_rate(root: Path) -> tuple[float, str]:
+    """Floating-point operations of training that one core does in a second of its time, with the
+    net of most experiments, and which processor that was.
+
+    Raises:
+        ValueError: no machine has published the measurement.
+    """
+    for reading in speed.readings(root):
+        if reading["machine"]["threads"] == 1 and "seeds_shallow" in reading["cases"]:
+            side = reading["cases"]["seeds_shallow"]["sides"]["in turn"]
+            return float(side["rate"]) * float(side["flops"]), str(reading["machine"]["cpu"])
+    raise ValueError(
+        f"no file in {speed.BENCH} has the case seeds_shallow by one thread: run "
+        "`python bench/bench.py --only seeds_shallow --threads 1 --publish`"
+    )
+
+
+def open_runs(of: Mapping[str, Record], profile: str, rate: float) -> str:
+    """What is declared and not trained, a line an experiment, and what it costs, as a table."""
+    lines = [
+        "| Experiment | Claims not run | Runs there | Runs missing | Hours of one core |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    leading = [record.leading(profile) for record in of.values()]
+    waiting = [_experiment(facts) for _, facts in leading if facts["verdict"] == "not run"]
+    for experiment in experiments.EXPERIMENTS:
+        own = records.published(experiment)
+        left = plans.cost(experiment, own)
+        declared = sum(len(s.seeds) for s in experiments.settings(experiment, own))
+        hours = f"{left.flops / rate / 3600:.1f}" if left.runs else "0"
+        lines += [
+            f"| [{experiment}](#{place(experiment, own)}) | {waiting.count(experiment)} "
+            f"| {declared - left.runs} | {left.runs} | {hours} |"
+        ]
+    return "\n".join(lines)
+
+
+def _experiment(facts: Mapping[str, str]) -> str:
+    """The experiment whose rows a claim reads; none where no setting asks it."""
+    found = ROWS_LIE_IN.search(f"rows in {facts.get('rows', '')}")
+    return found[2] if found else ""
+
+
+def undecided(of: Mapping[str, Record], profile: str, rate: float) -> str:
+    """The inconclusive claims with the seeds that would settle each, as a table."""
+    lines = [
+        "| Claim | What is compared | Effect, 95 % interval | Δ | Seeds | Seeds needed "
+        "| Hours of one core |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    for name, (where, facts) in forest.tested(list(of.values()), profile).items():
+        if facts["verdict"] != "inconclusive":
+            continue
+        more = max(0, int(facts["n_needed"]) - int(facts["n_seeds"]))
+        hours = f"{more * _flops_a_seed(name, _experiment(facts), where) / rate / 3600:.0f}"
+        known = facts["n_needed"] > 0  # else the interval has no end
+        lines += [
+            f"| {name} | {markdown(facts['quantity'])} | {facts['effect']} "
+            f"[{facts['low']}, {facts['high']}] | {facts['matters']} | {facts['n_seeds']} "
+            f"| {facts['n_needed'] if known else '?'} | {hours if known else '?'} |"
+        ]
+    return "\n".join(lines)
+
+
+def _flops_a_seed(claim: str, experiment: str, profile: str) -> float:
+    """Of training one seed of every setting that a claim reads."""
+    return sum(
+        costs.flops(setting.run, (1, setting.run.size, setting.run.size))
+        for setting in experiments.settings(experiment, profile)
+        if experiments.READ[experiment](claim, setting.run)
+    )
+
+
+def page(ledger: pd.DataFrame, of: Mapping[str, Record], profile: str, root: Path) -> str:
+    """What the page includes below its sentences.
+
+    Raises:
+        ValueError: a sentence of the page rests on a verdict that is no longer so.
+    """
+    found = ledger.set_index("id")["verdict"]
+    moved = {name: found[name] for name, verdict in RESTS_ON.items() if found[name] != verdict}
+    if moved:
+        raise ValueError(
+            f"sentences of book/findings.md rest on other verdicts than {moved}: rewrite them, "
+            "and RESTS_ON in book/findings.py with them"
+        )
+    rate, cpu = core_rate(root)
+    return "\n\n".join(
+        [
+            "## All claims in one figure",
+            counted(ledger),
+            f"```{{figure}} _generated/{FIGURE}\n:name: fig-findings\n:alt: {_told(of, profile)}\n"
+            "\nEffect and 95 % interval of every claim that has rows, in units of Δ, the smallest "
+            "effect that matters; between the dashed lines an effect is too small to matter. An "
+            "open diamond is a published effect.\n```",
+            "## What remains open",
+            "Some experiments are declared and not trained yet. The last column says what it "
+            f"takes to train what is missing at {rate / 1e9:.0f} GFLOP/s; that much `make bench` "
+            f"measured on one core ({markdown(cpu)}), with the net that most of them train.",
+            open_runs(of, profile, rate),
+            f"The other {_without_an_experiment(ledger, of)} claims that were not run need data "
+            "or settings that no experiment of ours declares.",
+            "Others are trained and leave their claim undecided. The next table says for each how "
+            "many seeds a setting would decide it in four of five repetitions, if the true effect "
+            "were 0 or Δ, and what the seeds that are lacking cost.",
+            undecided(of, profile, rate),
+        ]
+    )
+
+
+def _without_an_experiment(ledger: pd.DataFrame, of: Mapping[str, Record]) -> int:
+    not_run = ledger.loc[ledger["verdict"] == "not run", "id"]
+    return sum(not (name in of and _experiment(of[name].facts)) for name in not_run)
+
+
+def _told(of: Mapping[str, Record], profile: str) -> str:
+    """The figure in words, for those who do not see it."""
+    tested = forest.tested(list(of.values()), profile)
+    counts: dict[str, int] = {}
+    for _, facts in tested.values():
+        counts[facts["verdict"]] = counts.get(facts["verdict"], 0) + 1
+    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    return f"Intervals of {len(tested)} claims by family: {said}."
+
+
+def write_page(root: Path) -> None:
+    """Write what the page of findings includes, where git ignores it."""
+    folder = root / "book" / "_generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    profile, of = of_claims()
+    ledger = claims.ledger()
+    (folder / "findings.md").write_text(page(ledger, of, profile, root) + "\n", "utf-8")
+    (folder / "findings_seeds.md").write_text(about_seeds() + "\n", "utf-8")
+    style.use_style()
+    if figure := forest.forest(list(of.values()), profile=profile):
+        figure.savefig(folder / FIGURE, **style.INLINE)
+        plt.close(figure)
