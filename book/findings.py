@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 import matplotlib.pyplot as plt
@@ -26,6 +25,7 @@ from disentangled import (
     verdicts,
 )
 from disentangled.figures import forest, style
+from disentangled.figures.first_look import spread
 from disentangled.records import Record
 
 RESTS_ON = {
@@ -42,47 +42,6 @@ SEEDS_OF = "beta_tcvae"
 SCORE = ("mig_exact", "MIG")
 
 FIGURE = "findings.svg"
-
-
-class Spread(NamedTuple):
-    """What the setting explains of a score, and what is left to the seed.
-
-    share: of the variance of all runs, what the settings explain beyond chance; deviation: over
-    the seeds of a setting, pooled; gap: the highest less the lowest mean of a setting.
-    """
-
-    n_runs: int
-    n_settings: int
-    share: float
-    deviation: float
-    gap: float
-
-
-def spread(runs: pd.DataFrame, score: str) -> Spread:
-    """How the runs of settings, an objective with its weight each, differ in a score.
-
-        deviation² = Σ (x - mean_s)² / (n - S)
-        share = 1 - deviation² / (Σ (x - mean)² / (n - 1))
-
-    over n runs of S settings s. **Error**: where settings differ by chance alone, the share is
-    about 0 in the mean, and negative about as often as not.
-
-    Raises:
-        ValueError: no two settings, or no setting with two runs.
-    """
-    settings = runs.groupby(["objective", "weight"])[score]
-    n, n_settings = len(runs), settings.ngroups
-    if not 1 < n_settings < n:
-        raise ValueError(
-            f"expected runs of two settings or more, and several of a setting, got {n} of "
-            f"{n_settings}"
-        )
-    within = ((runs[score] - settings.transform("mean")) ** 2).sum()
-    total = ((runs[score] - runs[score].mean()) ** 2).sum()
-    variance = float(within / (n - n_settings))
-    means = settings.mean()
-    gap = float(means.max() - means.min())
-    return Spread(n, n_settings, 1 - variance / float(total / (n - 1)), variance**0.5, gap)
 
 
 def about_seeds() -> str:

@@ -11,25 +11,6 @@ from disentangled.records import Record
 LEDGER = claims.ledger()
 
 
-def runs(of):
-    """Runs by setting: {(objective, weight): values of a score}."""
-    lines = [(*setting, value) for setting, values in of.items() for value in values]
-    return pd.DataFrame(lines, columns=["objective", "weight", "score"])
-
-
-def test_the_share_of_a_setting_is_that_of_an_analysis_of_variance():
-    found = findings.spread(runs({("a", 1): [0.0, 2.0], ("b", 1): [4.0, 6.0]}), "score")
-    # squares around the means 1 and 5: 4 of 2 degrees of freedom; around 3: 20 of 3
-    assert found.share == pytest.approx(1 - 2 / (20 / 3))
-    assert found.deviation == pytest.approx(2**0.5)
-    assert (found.gap, found.n_runs, found.n_settings) == (4.0, 4, 2)
-    alike = findings.spread(runs({("a", 1): [0.0, 1.0], ("a", 2): [1.0, 0.0]}), "score")
-    assert alike.share == pytest.approx(1 - (1 / 2) / (1 / 3))
-    for too_few in ({("a", 1): [0.0, 1.0]}, {("a", 1): [0.0], ("b", 1): [1.0]}):
-        with pytest.raises(ValueError, match="two settings or more, and several of a setting"):
-            findings.spread(runs(too_few), "score")
-
-
 def test_claims_are_counted_by_verdict_and_lead_to_their_rows():
     ledger = pd.DataFrame(
         {

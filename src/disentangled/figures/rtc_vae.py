@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,7 +16,7 @@ from matplotlib.ticker import NullLocator
 from disentangled import experiments, learning, plans, tables
 from disentangled.experiments import rtc_vae
 from disentangled.figures import over_seeds, portraits
-from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish
+from disentangled.figures.style import COLOURS, PAGE_WIDTH, not_run
 from disentangled.records import Record
 
 PAIR = (PAGE_WIDTH, 3.0)
@@ -208,14 +207,6 @@ def drawn(
 
     shown = pd.concat([table for table in of if len(table)])
     return over_seeds.panels(shown, profile, with_legend, size, bars=bars, columns=columns)
-
-
-def not_run(profile: str) -> Figure:
-    """In the place of a figure whose runs are missing."""
-    figure, axes = plt.subplots(figsize=(PAGE_WIDTH, 1.0))
-    axes.text(0.5, 0.5, "not run: the rows of this figure are not there", ha="center", va="center")
-    axes.set_axis_off()
-    return finish(figure, profile, "no rows")
 
 
 def look_of(objective: str) -> tuple[str, str, str]:

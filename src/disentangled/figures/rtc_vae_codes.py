@@ -22,8 +22,7 @@ from disentangled import metrics, models
 from disentangled.data import FactorData
 from disentangled.experiments import rtc_vae
 from disentangled.figures import over_seeds, portraits
-from disentangled.figures.rtc_vae import not_run
-from disentangled.figures.style import PAGE_WIDTH, SMALLEST, finish, heatmap
+from disentangled.figures.style import PAGE_WIDTH, SMALLEST, finish, heatmap, not_run
 from disentangled.scoring import SCORE_SEED, Encoded
 from disentangled.scoring.tc_mean_sample import telling
 from disentangled.tables import Floats

@@ -150,6 +150,14 @@ def finish(
     return figure
 
 
+def not_run(profile: str) -> Figure:
+    """In the place of a figure whose runs are missing."""
+    figure, axes = plt.subplots(figsize=(PAGE_WIDTH, 1.0))
+    axes.text(0.5, 0.5, "not run: the rows of this figure are not there", ha="center", va="center")
+    axes.set_axis_off()
+    return finish(figure, profile, "no rows")
+
+
 def _fits_the_page(figure: Figure) -> None:
     width = figure.get_figwidth()
     if width > PAGE_WIDTH:
