@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint sweep bench data clean
+.PHONY: help setup book pdf test lint sweep bench data clean
 
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
@@ -11,6 +11,9 @@ setup: $(INSTALLED) ## Make .venv with the pinned packages and this one, editabl
 
 book: setup ## Run the chapters that changed, build the pages, and print the one to open.
 	@$(PYTHON) book/run.py
+
+pdf: book ## Print the book into one PDF, build/disentangled.pdf, by a headless Chromium.
+	@$(PYTHON) book/pdf.py
 
 test: lint ## Check everything: style, types, package, chapters under the smoke profile, pages in a browser.
 	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile

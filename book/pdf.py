@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import run
 import yaml
 from bs4 import BeautifulSoup, Tag
+from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -127,37 +128,38 @@ def joined(html: Path, names: Sequence[str]) -> str:
     )
 
 
-def write(html: Path, target: Path, names: Sequence[str]) -> None:
+def write(chromium: Browser, html: Path, target: Path, names: Sequence[str]) -> None:
     """Print these of the built pages into one file."""
-    from playwright.sync_api import sync_playwright
-
     document = html / "joined.html"
     document.write_text(joined(html, names), "utf-8")
-    try:
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=browser(), args=FLAGS)
-            page = chromium.new_page(color_scheme="light")
-            page.set_default_timeout(0)  # formulas of a whole book
-            page.goto(document.as_uri(), wait_until="load")
-            page.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
-            page.pdf(
-                path=target,
-                format="A4",
-                margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"},
-                print_background=True,
-                display_header_footer=True,
-                header_template="<span></span>",
-                footer_template=FOOTER,
-                outline=True,
-                tagged=True,
-            )
-            chromium.close()
-    finally:
-        document.unlink()
+    page = chromium.new_page(color_scheme="light")
+    page.set_default_timeout(0)  # formulas of a whole book
+    page.goto(document.as_uri(), wait_until="load")
+    page.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
+    page.pdf(
+        path=target,
+        format="A4",
+        margin=dict.fromkeys(("top", "bottom", "left", "right"), "18mm"),
+        print_background=True,
+        display_header_footer=True,
+        header_template="<span></span>",
+        footer_template=FOOTER,
+        outline=True,
+        tagged=True,
+    )
+    page.close()
+    document.unlink()
+
+
+def main() -> None:
+    """Print the book that was built."""
+    target = run.ROOT / "build" / "disentangled.pdf"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser(), args=FLAGS)
+        write(chromium, run.HTML, target, pages(run.ROOT))
+        chromium.close()
+    print(f"Open {target.as_uri()}")
 
 
 if __name__ == "__main__":
-    book = run.ROOT / "build" / "book" / "_build" / "html"
-    into = run.ROOT / "build" / "disentangled.pdf"
-    write(book, into, pages(run.ROOT))
-    print(f"Open {into.as_uri()}")
+    main()

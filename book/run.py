@@ -34,6 +34,7 @@ from disentangled.progress import print_anything
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "book" / "_static" / "vendor"
+HTML = ROOT / "build" / "book" / "_build" / "html"
 
 
 def chapters(root: Path) -> list[Path]:

@@ -1,21 +1,15 @@
 """What every test begins with."""
 
 import os
-import shutil
 
 import matplotlib.pyplot as plt
+import pdf
 import pytest
 import tiny
 import torch
+from playwright.sync_api import sync_playwright
 
 from disentangled import store, sweeps
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
 
 def pytest_configure(config):
     """Processes that test side by side share the cores; so do the kernels that they start."""
@@ -65,12 +59,11 @@ def quiet_home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium with an empty profile."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH: install it (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
+    try:
+        found = pdf.browser()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=pdf.FLAGS)
         yield browser
         browser.close()

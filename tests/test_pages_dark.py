@@ -6,6 +6,7 @@ import dark
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import run
 from PIL import Image
 
 HALF = np.full((4, 4), 0.5)
@@ -75,3 +76,24 @@ def test_a_browser_shows_a_figure_dark_on_a_dark_page(browser, tmp_path):
         page.close()
     assert shades["light"] == pytest.approx([128, 255], abs=2)
     assert shades["dark"] == pytest.approx([128, 20], abs=12)
+
+
+def test_frames_of_sliders_turn_dark_but_for_those_with_pictures(browser, tmp_path):
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "white.png")
+    frame = '<div class="widget-html-content"><img src="white.png" style="display: block"></div>'
+    css = (run.ROOT / "book" / "_static" / "pages.css").as_uri()
+    shades = {}
+    for theme in ("light", "dark"):
+        html = (
+            f'<!doctype html><html data-theme="{theme}"><link rel="stylesheet" href="{css}">'
+            f'<body class="bd-content">{frame}<div class="holds-pictures">{frame}</div>'
+        )
+        (tmp_path / "page.html").write_text(html, "utf-8")
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        page.goto((tmp_path / "page.html").as_uri())
+        shots = [Image.open(io.BytesIO(of.screenshot())) for of in page.locator("img").all()]
+        shades[theme] = [shot.convert("L").getpixel((20, 20)) for shot in shots]
+        page.close()
+    assert shades["light"] == [255, 255]
+    assert shades["dark"] == pytest.approx([20, 255], abs=12)
