@@ -1,6 +1,8 @@
 """Figures on dark pages: what turns round with the page, and what stays as it was drawn."""
 
+import base64
 import io
+import re
 
 import dark
 import matplotlib.pyplot as plt
@@ -48,7 +50,25 @@ def test_only_pictures_stay_as_they_are(draw, n_pictures):
     found = dark.darkened(drawn)
     assert found.count('class="picture"') == n_pictures
     assert found.count(dark.STYLE) == 1
-    assert found.replace(' class="picture"', "").replace(f"\n {dark.STYLE}", "") == drawn
+    rest = found.replace(' class="picture"', "").replace(f"\n {dark.STYLE}", "")
+    png = re.compile('base64,([^"]+)"')
+    assert png.sub("", rest) == png.sub("", drawn)
+    assert pixels(png.search(found)[1]).tolist() == pixels(png.search(drawn)[1]).tolist()
+    assert len(found) < len(drawn) + len(dark.STYLE) + 30
+
+
+def pixels(written):
+    """Those of a picture in base 64, with their transparency."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(written))).convert("RGBA"))
+
+
+@pytest.mark.parametrize("n_colours", [2, 256, 300])
+def test_pictures_lose_bytes_and_no_colours(n_colours):
+    shades = np.arange(400) % n_colours
+    colours = np.stack([shades % 256, shades // 3, 255 - shades % 256], axis=1).astype(np.uint8)
+    picture = Image.fromarray(colours.reshape(20, 20, 3)).convert("RGBA")
+    found = Image.open(io.BytesIO(dark.lighter(picture)))
+    assert found.convert("RGBA").tobytes() == picture.tobytes()
 
 
 def test_an_image_that_is_placed_otherwise_is_refused():
