@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import run
 import yaml
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "build" / "book" / "_build" / "html"
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -31,7 +33,9 @@ LEFT_OUT = ("book/rows", "book/api", "book/figures")
 """Pages that one looks things up in, hundreds of sheets of them."""
 
 NOT_PRINTED = "script, .headerlink, .ledger-controls, .ledger-count"
-VIEW, STATE = (f'script[type="application/vnd.jupyter.widget-{n}+json"]' for n in ("view", "state"))
+VIEW, STATE = (
+    f'script[type="application/vnd.jupyter.widget-{n}+json"]' for n in ("view", "state")
+)
 
 FOOTER = """<div style="width: 100%; text-align: center; font-size: 8px">
 <span class="pageNumber"></span></div>"""
@@ -68,13 +72,17 @@ def frame(state: Mapping[str, Any], model: str) -> str:
     return "".join(frame(state, child) for child in children)
 
 
+def seen_from(page: str, address: str) -> str:
+    """An address of a page, seen from the folder of the built pages."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), address))
+
+
 def leads_to(target: str, page: str, names: Sequence[str]) -> str | None:
     """Where a link of a page leads in the joined document; None where that has no such place."""
     parts = urlsplit(target)
     if parts.scheme or parts.netloc:
         return target
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(page), parts.path or "."))
-    name = path.removesuffix(".html") if parts.path else page
+    name = seen_from(page, parts.path).removesuffix(".html") if parts.path else page
     if name in names:
         return f"#{name}:{parts.fragment}" if parts.fragment else f"#{name}"
     return None
@@ -100,18 +108,17 @@ def article(html: Path, name: str, names: Sequence[str]) -> Tag:
         tag.attrs = {**tag.attrs, "href": place} if place else {}
     for tag in found.select("[src]"):
         if not urlsplit(str(tag["src"])).scheme:
-            tag["src"] = posixpath.normpath(posixpath.join(posixpath.dirname(name), str(tag["src"])))
+            tag["src"] = seen_from(name, str(tag["src"]))
     return found
 
 
 def joined(html: Path, names: Sequence[str]) -> str:
     """All pages as one document, which lies in the folder of the built pages."""
     first = BeautifulSoup((html / f"{names[0]}.html").read_text("utf-8"), "html.parser")
-    above = posixpath.dirname(names[0])
     head = []
     for tag in first.select('link[rel="stylesheet"], script[src*="mathjax"]'):
         key = "href" if tag.name == "link" else "src"
-        tag[key] = posixpath.normpath(posixpath.join(above, str(tag[key])))
+        tag[key] = seen_from(names[0], str(tag[key]))
         head.append(str(tag))
     told = [str(tag) for tag in first.find_all("script") if "window.MathJax" in (tag.string or "")]
     texts = [str(article(html, name, names)) for name in names]
@@ -153,10 +160,10 @@ def write(chromium: Browser, html: Path, target: Path, names: Sequence[str]) -> 
 
 def main() -> None:
     """Print the book that was built."""
-    target = run.ROOT / "build" / "disentangled.pdf"
+    target = ROOT / "build" / "disentangled.pdf"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser(), args=FLAGS)
-        write(chromium, run.HTML, target, pages(run.ROOT))
+        write(chromium, HTML, target, pages(ROOT))
         chromium.close()
     print(f"Open {target.as_uri()}")
 

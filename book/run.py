@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import assets
+import findings
 import ledger
 import pairs
 import papermill
@@ -34,7 +35,6 @@ from disentangled.progress import print_anything
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "book" / "_static" / "vendor"
-HTML = ROOT / "build" / "book" / "_build" / "html"
 
 
 def chapters(root: Path) -> list[Path]:
@@ -168,6 +168,7 @@ def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
     out.mkdir(parents=True)
     tables.write_pages(root)
     ledger.write_page(root)
+    findings.write_page(root)
     config = out / "_config.yml"
     config.write_text(yaml.safe_dump(settings(root, vendor), allow_unicode=True), "utf-8")
     program = Path(sys.executable).with_name("jupyter-book")

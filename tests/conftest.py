@@ -3,13 +3,12 @@
 import os
 
 import matplotlib.pyplot as plt
-import pdf
 import pytest
 import tiny
 import torch
-from playwright.sync_api import sync_playwright
 
 from disentangled import store, sweeps
+
 
 def pytest_configure(config):
     """Processes that test side by side share the cores; so do the kernels that they start."""
@@ -59,6 +58,9 @@ def quiet_home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium with an empty profile."""
+    import pdf  # with what it needs of the book's tools, which few tests do
+    from playwright.sync_api import sync_playwright
+
     try:
         found = pdf.browser()
     except FileNotFoundError as error:
