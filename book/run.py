@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import assets
-import findings
 import ledger
 import pairs
 import papermill
@@ -168,7 +167,6 @@ def build(root: Path, out: Path, vendor: Path = VENDOR) -> Path:
     out.mkdir(parents=True)
     tables.write_pages(root)
     ledger.write_page(root)
-    findings.write_page(root)
     config = out / "_config.yml"
     config.write_text(yaml.safe_dump(settings(root, vendor), allow_unicode=True), "utf-8")
     program = Path(sys.executable).with_name("jupyter-book")
