@@ -320,9 +320,13 @@ def test_the_ledger_shows_the_rows_that_are_asked_for(html, address, browser):
 def test_search_finds_a_row_by_its_id(html, address, browser):
     page = browser.new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{address}/search.html?q=C-fig2")
-    first = page.locator("#search-results li a").first
-    assert first.get_attribute("href").endswith("book/ledger.html#c-fig2")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for root in (address, html.as_uri()):  # from a server, and opened as a file
+        page.goto(f"{root}/search.html?q=C-fig2")
+        first = page.locator("#search-results li a").first
+        assert first.get_attribute("href").endswith("book/ledger.html#c-fig2")
+    assert errors == []
     page.close()
 
 

@@ -70,3 +70,6 @@ document.addEventListener("DOMContentLoaded", () => {
   const scrolled = ({ target }) => told.has(target) && look(target);
   document.addEventListener("scroll", scrolled, { capture: true, passive: true });
 });
+
+// A page that was opened as a file may not fetch others, so that search lists pages without excerpts.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
