@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint sweep bench data clean
+.PHONY: help setup book pdf chapter jupyter test lint sweep bench data clean
 
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
@@ -11,6 +11,20 @@ setup: $(INSTALLED) ## Make .venv with the pinned packages and this one, editabl
 
 book: setup ## Run the chapters that changed, build the pages, and print the one to open.
 	@$(PYTHON) book/run.py
+
+pdf: book ## Print the book into one PDF, build/disentangled.pdf, by a headless Chromium.
+	@$(PYTHON) book/pdf.py
+
+chapter: setup ## Run a chapter, the published one stays: make chapter NAME=beta_tcvae PROFILE=smoke
+	@$(PYTHON) book/trial.py "$(NAME)" "$(or $(PROFILE),smoke)"
+
+jupyter: setup ## Open a copy of a chapter in JupyterLab: make jupyter NAME=beta_tcvae
+	@test -f "book/chapters/$(NAME).ipynb" || { echo "expected make jupyter NAME=chapter, got NAME=$(NAME);" \
+	  "the chapters are: $(basename $(notdir $(wildcard book/chapters/*.ipynb)))" >&2; exit 1; }
+	@$(PYTHON) -m pip install --disable-pip-version-check --quiet -c requirements.txt -e ".[jupyter]"
+	@mkdir -p build/jupyter; test -f "build/jupyter/$(NAME).ipynb" || \
+	  cp "book/chapters/$(NAME).ipynb" build/jupyter/
+	@$(PYTHON) -m jupyterlab "build/jupyter/$(NAME).ipynb"
 
 test: lint ## Check everything: style, types, package, chapters under the smoke profile, pages in a browser.
 	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile

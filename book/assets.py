@@ -45,6 +45,13 @@ HTML_MANAGER = Package(
     r"dist/(embed\.js|embed\.js\.LICENSE\.txt|[0-9a-f]+\.woff2)",
 )
 PACKAGES = (MATHJAX, HTML_MANAGER)
+AXE = Package(
+    "axe-core",
+    "4.14.1",
+    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+    r"LICENSE|axe\.min\.js",
+)
+"""Checks pages for readers with weak eyes or none; the tests bring it, no page loads it."""
 
 
 def npm_pack(package: Package, folder: Path) -> Path:
@@ -89,29 +96,37 @@ def unpack(package: Package, tarball: Path, target: Path) -> None:
                 path.write_bytes(stream.read() if stream else b"")
 
 
-def fetch(vendor: Path, pack: Callable[[Package, Path], Path] = npm_pack) -> bool:
-    """Bring every package into the vendor folder; whether they are all there now.
+def bring(package: Package, target: Path, pack: Callable[[Package, Path], Path]) -> Path:
+    """Unpack a package below a folder, unless it is there already; where it lies.
 
-    A package that is there already is not asked for again. Where npm cannot be reached the pages
-    fall back to public CDNs, and this says so.
+    Raises: OSError when it cannot be had, ValueError when its checksum is wrong.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    found = target / package.folder
+    if not found.is_dir():
+        with tempfile.TemporaryDirectory(dir=target) as name:
+            folder = Path(name)
+            tarball = pack(package, folder)
+            check(package, tarball)
+            unpack(package, tarball, folder / "unpacked")
+            shutil.move(folder / "unpacked", found)
+    return found
+
+
+def fetch(vendor: Path, pack: Callable[[Package, Path], Path] = npm_pack) -> bool:
+    """Bring every package of the pages into the vendor folder; whether they are all there now.
+
+    Where npm cannot be reached the pages fall back to public CDNs, and this says so.
 
     Raises: ValueError when a checksum is wrong (there is no falling back from that).
     """
-    vendor.mkdir(parents=True, exist_ok=True)
     for package in PACKAGES:
-        if (vendor / package.folder).is_dir():
-            continue
-        with tempfile.TemporaryDirectory(dir=vendor) as name:
-            folder = Path(name)
-            try:
-                tarball = pack(package, folder)
-            except OSError as error:
-                print(f"page assets: {error}")
-                print("page assets: the pages will load MathJax and the sliders from public CDNs")
-                return False
-            check(package, tarball)
-            unpack(package, tarball, folder / "unpacked")
-            shutil.move(folder / "unpacked", vendor / package.folder)
+        try:
+            bring(package, vendor, pack)
+        except OSError as error:
+            print(f"page assets: {error}")
+            print("page assets: the pages will load MathJax and the sliders from public CDNs")
+            return False
     return True
 
 

@@ -1,4 +1,4 @@
-"""A Sphinx extension: figures turn dark with the page.
+"""A Sphinx extension: figures turn dark with the page, and pictures in them weigh little.
 
 Every figure is one SVG file. When the pages are built it gets a style of its own for dark pages,
 by which a browser turns its lightness round and keeps its hues. Pictures in it stay as they are.
@@ -9,7 +9,7 @@ is one that is transparent, such as a cloud of points.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,21 @@ def box(placed: str) -> tuple[float, float, float, float]:
     raise ValueError(f"expected an image as matplotlib places it, got {placed[:200]!r}")
 
 
+def lighter(picture: Image.Image) -> bytes:
+    """An opaque picture as a PNG of the same pixels: without the transparency that matplotlib
+    writes, and with a palette where 256 colours are enough."""
+    plain = picture.convert("RGB")
+    if colours := plain.getcolors(256):
+        plain = plain.convert("P", palette=Image.Palette.ADAPTIVE, colors=len(colours))
+    packed = BytesIO()
+    plain.save(packed, format="png", optimize=True)
+    return packed.getvalue()
+
+
 def darkened(svg: str) -> str:
     """A figure of matplotlib with the style for dark pages, and its pictures marked.
+
+    Opaque images become lighter on the way, so that a page of many pictures is soon there.
 
     Raises: ValueError when an image in it is not placed as matplotlib places images.
     """
@@ -69,8 +82,10 @@ def darkened(svg: str) -> str:
         has_text = any(left <= x <= right and top <= y <= bottom for x, y in texts)
         with Image.open(BytesIO(b64decode(png))) as image:
             opaque = image.convert("RGBA").getchannel("A").getextrema()[0] == 255
+            if opaque:
+                png = b64encode(lighter(image)).decode("ascii")
         mark = ' class="picture"' if opaque and not has_text else ""
-        return found[0].replace("<image", f"<image{mark}", 1)
+        return f'<image{mark} xlink:href="data:image/png;base64,{png}" {placed}>'
 
     return IMAGE.sub(marked, svg).replace("</metadata>", f"</metadata>\n {STYLE}", 1)
 

@@ -1,7 +1,6 @@
 """What every test begins with."""
 
 import os
-import shutil
 
 import matplotlib.pyplot as plt
 import pytest
@@ -9,12 +8,6 @@ import tiny
 import torch
 
 from disentangled import store, sweeps
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 
 
 def pytest_configure(config):
@@ -65,12 +58,14 @@ def quiet_home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium with an empty profile."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH: install it (Debian: apt-get install chromium)")
+    import pdf  # with what it needs of the book's tools, which few tests do
     from playwright.sync_api import sync_playwright
 
+    try:
+        found = pdf.browser()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=pdf.FLAGS)
         yield browser
         browser.close()

@@ -18,6 +18,7 @@ import assets
 import head
 import pairs
 import pandas as pd
+import pdf
 import pytest
 import run
 import yaml
@@ -248,6 +249,22 @@ def test_pages_have_a_description_an_icon_and_no_thebe(html):
         assert "thebe@" not in text, page.name
 
 
+def test_pages_weigh_at_most_1_5_mb(html):
+    """A page with its own pictures; scripts and styles are shared."""
+    for page, links in pages(html).items():
+        own = {page.parent / target for target in links.targets if "_images/" in target}
+        weight = sum(path.stat().st_size for path in {page, *own})
+        assert weight < 1_500_000, f"{page.name} weighs {weight / 1e6:.2f} MB"
+
+
+def test_a_page_prints(html, browser, tmp_path):
+    pdf.write(browser, html, tmp_path / "book.pdf", ["book/index", "book/chapters/rtc_vae"])
+    printed = (tmp_path / "book.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 2
+    assert not (html / "joined.html").exists()
+
+
 def test_no_button_needs_an_address_that_is_not_set(html):
     address = run.settings(ROOT, run.VENDOR)["repository"]["url"]
     for page in pages(html):
@@ -303,9 +320,13 @@ def test_the_ledger_shows_the_rows_that_are_asked_for(html, address, browser):
 def test_search_finds_a_row_by_its_id(html, address, browser):
     page = browser.new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{address}/search.html?q=C-fig2")
-    first = page.locator("#search-results li a").first
-    assert first.get_attribute("href").endswith("book/ledger.html#c-fig2")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for root in (address, html.as_uri()):  # from a server, and opened as a file
+        page.goto(f"{root}/search.html?q=C-fig2")
+        first = page.locator("#search-results li a").first
+        assert first.get_attribute("href").endswith("book/ledger.html#c-fig2")
+    assert errors == []
     page.close()
 
 
@@ -339,6 +360,24 @@ def test_pages_read_in_a_browser(html, address, browser):
         page.close()
 
 
+AXE = {"runOnly": ["wcag2a", "wcag2aa"], "resultTypes": ["violations"]}
+IN_THE_DARK = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+"""What axe looks for: on light pages all that keeps readers out, on dark ones what colours do."""
+
+VIOLATIONS = """async (asked) => (await axe.run(document, asked)).violations
+    .map((broken) => [broken.id, ...broken.nodes.slice(0, 5).map((node) => node.html)])"""
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script that looks for what keeps readers out; empty where npm cannot be reached."""
+    try:
+        folder = assets.bring(assets.AXE, ROOT / "build", assets.npm_pack)
+    except OSError:
+        return ""
+    return (folder / "axe.min.js").read_text("utf-8")
+
+
 SCREENS = {"wide": (1920, 1080), "laptop": (1280, 800), "phone": (390, 844)}
 """Sizes in pixels at which the pages are looked at."""
 
@@ -358,7 +397,29 @@ CUT_OFF = """() => [...document.querySelectorAll("section#rows td")].filter((cel
 }).map((cell) => cell.textContent)"""
 
 
-def test_pages_fit_a_laptop_and_a_phone(html, address, browser):
+UNTOLD = """() => [...document.querySelectorAll("article *")].filter((box) => {
+    const hidden = box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1;
+    const scrolls = hidden && ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
+    const told = box.dataset.more && box.tabIndex === 0 && box.getAttribute("aria-label");
+    return scrolls && !told;
+}).map((box) => box.outerHTML.slice(0, 99))"""
+"""Boxes that scroll sideways, and that the keyboard does not reach or that do not say so."""
+
+FIGURES = """() => [...document.querySelectorAll("article .figure-box img")].map((image) => [
+    decodeURI(image.src).split("/").pop(),
+    image.getBoundingClientRect().width / image.naturalWidth,
+])"""
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
+
+
+def smallest_text(svg):
+    """Height in pixels of the smallest text of a figure at its own size; matplotlib scales
+    glyphs by a hundredth of their points."""
+    points = [100 * float(scale) for scale in re.findall(r"scale\((0\.\d+) -0\.\d+\)", svg)]
+    return min(points) * 96 / 72
+
+
+def test_pages_fit_a_laptop_and_a_phone(html, address, browser, axe):
     if not assets.sphinx_settings(run.VENDOR):
         pytest.skip("without the scripts that typeset formulas, pages have other sizes")
     for path in pages(html):
@@ -380,7 +441,21 @@ def test_pages_fit_a_laptop_and_a_phone(html, address, browser):
                 assert page.evaluate(CUT_OFF) == [], f"cells of {name} are cut off on a {screen}"
             if screen == "laptop":
                 assert page.evaluate(OVERLAID) == [], f"{name}: numbers lie over equations"
+            if screen == "laptop" and axe:
+                page.evaluate(axe)
+                assert page.evaluate(VIOLATIONS, AXE) == [], name
+                page.emulate_media(color_scheme="dark")
+                page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+                assert page.evaluate(VIOLATIONS, IN_THE_DARK) == [], f"{name} on dark pages"
+                page.emulate_media(color_scheme="light")
+        page.evaluate(SETTLED)
+        assert page.evaluate(UNTOLD) == [], f"{name} has boxes that scroll and do not say so"
+        for figure, shown in page.evaluate(FIGURES):
+            text = (html / "_images" / figure).read_text("utf-8")
+            assert smallest_text(text) * shown >= 10, f"{name}: text of {figure} on a phone"
         page.close()
+    if not axe:
+        pytest.skip("npm could not be reached, so nothing looked for contrast")
 
 
 def test_every_check_is_a_badge_that_opens_without_scripts(html):

@@ -30,3 +30,46 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 });
+
+// A box that scrolls sideways says so: the keyboard reaches it, it has a name, and its edge fades
+// (pages.css) on the side where there is more.
+document.addEventListener("DOMContentLoaded", () => {
+  const kinds = {
+    "mjx-container[display=true]": "Equation",
+    ".figure-box, .widget-html-content": "Figure",
+    ".pst-scrollable-table-container, .output.text_html, table.ledger td": "Table",
+    "pre": "Code",
+  };
+  const told = new WeakMap(); // what each box is, in a word
+
+  function look(box) {
+    const hidden = box.scrollWidth - box.clientWidth;
+    const sides = [box.scrollLeft > 1 && "left", box.scrollLeft < hidden - 1 && "right"];
+    const more = sides.filter(Boolean).join(" ");
+    if (more) {
+      box.dataset.more = more;
+      box.tabIndex = 0;
+      if (box.tagName !== "TD") box.setAttribute("role", "group"); // a cell stays a cell
+      box.setAttribute("aria-label", `${told.get(box)}, scrolls sideways`);
+    } else if (box.dataset.more) {
+      for (const name of ["data-more", "tabindex", "role", "aria-label"]) box.removeAttribute(name);
+    }
+  }
+
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => look(target)));
+  function find() {
+    for (const [selector, kind] of Object.entries(kinds)) {
+      for (const box of document.querySelectorAll(`article :is(${selector})`)) {
+        if (!told.has(box)) sizes.observe(box);
+        told.set(box, kind);
+      }
+    }
+  }
+  find();
+  new MutationObserver(find).observe(document.body, { childList: true, subtree: true });
+  const scrolled = ({ target }) => told.has(target) && look(target);
+  document.addEventListener("scroll", scrolled, { capture: true, passive: true });
+});
+
+// A page that was opened as a file may not fetch others, so that search lists pages without excerpts.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

@@ -76,7 +76,7 @@ def traversals(page: claims.Chapter, runs: pd.DataFrame) -> VBox:
             f" the six axes that move the picture most. MIG {line['mig_exact']:.2f}."
         )
 
-    return two_sliders(
+    sliders = two_sliders(
         page,
         "traversals",
         list(TRAVERSED),
@@ -86,6 +86,7 @@ def traversals(page: claims.Chapter, runs: pd.DataFrame) -> VBox:
         alt=words,
         start=(1, min(3, len(betas) - 1)),
     )
+    return sliders.add_class("holds-pictures")  # they stay as they are on dark pages
 
 
 def methods(runs: pd.DataFrame, halfway: pd.DataFrame, weights: Mapping[str, float]) -> Methods:
