@@ -1,10 +1,10 @@
 """Joint laws of an image and the axes of its code: made, and read by expectations of ratios.
 
-A table (x, z_1, ..., z_D) has the image on its axis 0 and the axes of the code after it. The module
-`information` reads it by entropies. Here the same numbers are expectations of logarithms of ratios
-of laws, so that a line of a proof is typed as it is printed, and `total_corr` and `info` give a
-number on which both routes agree. Gaussian laws are covariances of (x, z), read by canonical
-correlations.
+A table (x, z_1, ..., z_D) has the image on its axis 0 and the axes of the code after it. The
+module `information` reads it by entropies. Here the same numbers are expectations of logarithms
+of ratios of laws, so that a line of a proof is typed as it is printed, and `total_corr` and
+`info` give a number on which both routes agree. Gaussian laws are covariances of (x, z), read by
+canonical correlations.
 """
 
 from __future__ import annotations
