@@ -248,6 +248,14 @@ def test_pages_have_a_description_an_icon_and_no_thebe(html):
         assert "thebe@" not in text, page.name
 
 
+def test_chapters_end_with_how_to_cite_them(html):
+    for md in CHAPTERS:
+        text = (html / "book" / "chapters" / f"{md.stem}.html").read_text("utf-8")
+        assert text.count('<section id="cite-this-chapter">') == 1, md.stem
+        assert 'href="#cite-this-chapter"' in text, "the page's own contents lead there"
+        assert f"disentangled_{md.stem}" in text, md.stem
+
+
 def test_no_button_needs_an_address_that_is_not_set(html):
     address = run.settings(ROOT, run.VENDOR)["repository"]["url"]
     for page in pages(html):
