@@ -29,12 +29,13 @@ def test_what_axes_follow_is_written_with_the_properties():
         "tied": ([[0.5, 0.0], [0.0, 0.25]], 0.1, -0.1),
         "turned": ([[0.5, 0.25], [0.25, 0.5]], 1e-12, 0.0),
     }
-    tied, turned = figures.what_axes_follow(codes, profile="laptop").axes
+    tied, turned, of_tied, of_turned = figures.what_axes_follow(codes, profile="laptop").axes
     assert [axes.get_title() for axes in (tied, turned)] == ["tied", "turned"]
-    words = [[text.get_text() for text in axes.texts] for axes in (tied, turned)]
-    assert words[0][:4] == ["0.50", "0.00", "0.00", "0.25"]
-    assert words[0][4:] == ["disentangled: yes", "independent: no", "adds up: no"]
-    assert words[1][4:] == ["disentangled: no", "independent: yes", "adds up: yes"]
+    numbers = [[text.get_text() for text in axes.texts] for axes in (tied, turned)]
+    assert numbers == [["0.50", "0.00", "0.00", "0.25"], ["0.50", "0.25", "0.25", "0.50"]]
+    words = [[text.get_text() for text in axes.texts] for axes in (of_tied, of_turned)]
+    assert words[0] == ["disentangled: yes", "independent: no", "adds up: no"]
+    assert words[1] == ["disentangled: no", "independent: yes", "adds up: yes"]
 
 
 def test_a_mixture_is_drawn_on_the_curve_of_its_excess():

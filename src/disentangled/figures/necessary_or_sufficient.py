@@ -34,23 +34,23 @@ def what_axes_follow(
         codes: by name: I(z_j; v_k | the other factor) in nats, axis by factor (2, 2); the total
             correlation of the axes; and their excess, I(z; x) - Σ I(z_i; x).
     """
-    figure, panels = plt.subplots(1, len(codes), figsize=(PAGE_WIDTH, 2.3), squeeze=False)
+    figure, (panels, words) = plt.subplots(
+        2, len(codes), figsize=(PAGE_WIDTH, 2.7), height_ratios=[2, 1], squeeze=False
+    )
     names = ["axis 1", "axis 2"], ["factor 1", "factor 2"]
-    for axes, (name, (told, total_corr, excess_of_all)) in zip(
-        panels[0], codes.items(), strict=True
-    ):
+    for axes, below, (name, numbers) in zip(panels, words, codes.items(), strict=True):
+        told, total_corr, excess_of_all = numbers
         heatmap(axes, told, *names, top=0.7)
         axes.set_title(name)
-        apart = np.asarray(told)[[0, 1], [1, 0]]
-        asked = {"disentangled": apart, "independent": total_corr, "adds up": excess_of_all}
+        of_others = np.asarray(told)[[0, 1], [1, 0]]
+        asked = {"disentangled": of_others, "independent": total_corr, "adds up": excess_of_all}
         for line, (word, off) in enumerate(asked.items()):
             holds = bool(np.all(np.abs(off) < VANISHES))
-            axes.text(
-                0.5, -0.24 - 0.15 * line, f"{word}: {'yes' if holds else 'no'}",
-                transform=axes.transAxes, ha="center", va="top",
-                color=COLOURS["black" if holds else "vermilion"],
-            )  # fmt: skip
-    for axes in panels[0, 1:]:
+            said, colour = ("yes", "black") if holds else ("no", "vermilion")
+            look = {"ha": "center", "va": "center", "color": COLOURS[colour]}
+            below.text(0.5, 0.85 - 0.35 * line, f"{word}: {said}", **look)
+        below.set_axis_off()
+    for axes in panels[1:]:
         axes.set_yticks([])
     return finish(figure, profile, "three tables and a Gaussian", bars="nats, exact")
 
