@@ -234,6 +234,14 @@ def test_links_lead_somewhere(html):
                 assert unquote(parts.fragment) in found[path].ids, f"{page.name}: {target}"
 
 
+def test_chapters_end_with_how_to_cite_them(html):
+    for md in CHAPTERS:
+        text = (html / "book" / "chapters" / f"{md.stem}.html").read_text("utf-8")
+        assert text.count('<section id="cite-this-chapter">') == 1, md.stem
+        assert 'href="#cite-this-chapter"' in text, "the page's own contents lead there"
+        assert f"disentangled_{md.stem}" in text, md.stem
+
+
 def test_images_are_described(html):
     for page, links in pages(html).items():
         assert all(alt is not None for alt in links.alts), page.name
@@ -246,14 +254,6 @@ def test_pages_have_a_description_an_icon_and_no_thebe(html):
         assert 20 < len(unescape(said)) <= head.LONGEST, page.name
         assert 'rel="icon"' in text, page.name
         assert "thebe@" not in text, page.name
-
-
-def test_chapters_end_with_how_to_cite_them(html):
-    for md in CHAPTERS:
-        text = (html / "book" / "chapters" / f"{md.stem}.html").read_text("utf-8")
-        assert text.count('<section id="cite-this-chapter">') == 1, md.stem
-        assert 'href="#cite-this-chapter"' in text, "the page's own contents lead there"
-        assert f"disentangled_{md.stem}" in text, md.stem
 
 
 def test_no_button_needs_an_address_that_is_not_set(html):
