@@ -23,7 +23,7 @@ from disentangled import (
 from disentangled.claims import Chapter
 from disentangled.experiments import correlated_noise
 
-PAGE = Chapter("correlated_noise", "laptop")
+PAGE = Chapter("noise_and_gap", "laptop")
 FALL = {"smoke": 0.0, "laptop": 0.0, "gpu": 0.5, "paper": -0.5}
 """By how much MIG falls from σ = 0 to 0.9."""
 
@@ -65,7 +65,7 @@ def asked_of(runs, profile):
 
 
 def decide(runs, page=PAGE):
-    return evidence.decide(asked_of, runs, page=page)
+    return evidence.decide(asked_of, runs, page=page, experiment="correlated_noise")
 
 
 def on_rows(runs, profile):
@@ -79,7 +79,7 @@ def entries():
 
 
 def facts_of(id):
-    return json.loads((records.folder("laptop") / "correlated_noise.json").read_text())[id]
+    return json.loads((records.folder("laptop") / "noise_and_gap.json").read_text())[id]
 
 
 def test_without_larger_rows_the_evidence_is_that_of_the_page():
@@ -105,7 +105,7 @@ def test_a_whole_larger_profile_leads_and_the_evidence_names_both():
     assert gpu.endswith("; rows in book/results/correlated_noise/gpu")
     assert laptop.startswith("not reproduced, on dsprites_rerender_grid (made up): MIG of the VAE")
     shown = claims.ledger().query("id == 'A-fig2-vae'")["evidence"].item()
-    table = records.table([("correlated_noise", "laptop")]).set_index("id")
+    table = records.table([("noise_and_gap", "laptop")]).set_index("id")
     assert table.loc["A-fig2-vae", "evidence"] == shown
 
 
@@ -246,7 +246,7 @@ def test_the_largest_whole_profile_leads_the_other_ones():
 
 def test_under_smoke_nothing_is_tested(tmp_path):
     runs = made_up("smoke", "laptop")
-    (vae, _) = decide(runs, Chapter("correlated_noise", "smoke"))
+    (vae, _) = decide(runs, Chapter("noise_and_gap", "smoke"))
     assert vae.verdict == "not run"
     assert "larger" not in vae.facts
 

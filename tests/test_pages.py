@@ -235,6 +235,14 @@ def test_links_lead_somewhere(html):
                 assert unquote(parts.fragment) in found[path].ids, f"{page.name}: {target}"
 
 
+def test_chapters_end_with_how_to_cite_them(html):
+    for md in CHAPTERS:
+        text = (html / "book" / "chapters" / f"{md.stem}.html").read_text("utf-8")
+        assert text.count('<section id="cite-this-chapter">') == 1, md.stem
+        assert 'href="#cite-this-chapter"' in text, "the page's own contents lead there"
+        assert f"disentangled_{md.stem}" in text, md.stem
+
+
 def test_images_are_described(html):
     for page, links in pages(html).items():
         assert all(alt is not None for alt in links.alts), page.name

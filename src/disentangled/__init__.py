@@ -14,6 +14,7 @@ Theory, exact
     information    entropies, mutual information, total correlation of discrete joint tables
     interventions  the law of factors of which one is set by hand, and the weights that undo it
     gaussian       the same in closed form for Gaussians; densities, divergences, correlated noise
+    joint_laws     an image and the axes of its code, read by expectations of ratios of laws
 
 Pure pieces
 

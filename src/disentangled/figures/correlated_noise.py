@@ -1,4 +1,4 @@
-"""Figures of the chapter on correlated noise; its trained models are drawn in a module beside."""
+"""Figures of correlated_noise: codes in closed form, and the best codes of a linear model."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Any, Protocol
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
-from disentangled import gaussian, tables
-from disentangled.figures import correlated_noise_trained, over_seeds, style
+from disentangled import gaussian
+from disentangled.figures import style
 from disentangled.figures.style import COLOURS, PAGE_WIDTH
-from disentangled.tables import Floats
 
 TERMS = {
     "together": ("$I(z;x)$", COLOURS["blue"]),
@@ -128,17 +126,10 @@ def isotropic(terms: TermsAt, *, profile: str) -> Figure:
     return style.finish(figure, profile, "isotropic encoder, closed form")
 
 
-def at_sigma(sigma: float, terms: TermsAt, trained: pd.DataFrame, *, profile: str) -> Figure:
-    """The noise, the terms of the isotropic encoder and the trained models' MIG at a correlation.
-
-    Args:
-        terms: of the isotropic encoder.
-        trained: runs as of `tables.settled`.
-    """
+def at_sigma(sigma: float, terms: TermsAt, *, profile: str) -> Figure:
+    """The noise, and the terms of the isotropic encoder, at a correlation."""
     figure, panels = plt.subplot_mosaic(
-        [["noise", "terms", "trained"], ["matrix", "terms", "trained"]],
-        figsize=(PAGE_WIDTH, 3.1),
-        width_ratios=[1, 1.7, 1.7],
+        [["noise", "matrix", "terms"]], figsize=(PAGE_WIDTH, 2.9), width_ratios=[1, 1, 2.2]
     )
     _noise(panels["noise"], panels["matrix"], sigma)
     _terms_over_sigma(panels["terms"], terms, N_AXES, 0, 0.95)
@@ -146,20 +137,16 @@ def at_sigma(sigma: float, terms: TermsAt, trained: pd.DataFrame, *, profile: st
     panels["terms"].set(xlabel=r"$\sigma$", xlim=(0, 0.96), ylim=(-0.3, 14.5))
     panels["terms"].set_title("isotropic encoder, 10 axes, nats")
     panels["terms"].legend(loc="upper left")
-    correlated_noise_trained.draw_over_sigma(panels["trained"], trained, sigma)
-    panels["trained"].set_title("trained on re-rendered dSprites, MIG")
-    origin = f"noise, terms: closed form; MIG: {tables.source(trained)}"
-    seeds = tables.n_seeds(trained)
-    return style.finish(figure, profile, origin, seeds=seeds, bars=over_seeds.BARS)
+    return style.finish(figure, profile, "noise and isotropic encoder, closed form")
 
 
-def at_sigma_in_words(sigma: float, terms: TermsAt, trained: pd.DataFrame) -> str:
-    """What `at_sigma` shows; of trained models, those at most 0.05 away."""
+def at_sigma_in_words(sigma: float, terms: TermsAt) -> str:
+    """What `at_sigma` shows."""
     part = terms(N_AXES, sigma)
     return (
         f"σ = {sigma:.2f}: the whole code knows {part.together:.2f} nats, the axes apart"
         f" {part.apart:.2f}; c is {part.conditional:.2f}, the total correlation"
-        f" {part.total_corr:.2f}{correlated_noise_trained.in_words(trained, sigma)}"
+        f" {part.total_corr:.2f}"
     )
 
 
@@ -253,7 +240,7 @@ def _sides(axes: Axes, part: Terms) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _curves(axes: Axes, x: Floats, terms: Sequence[Terms]) -> None:
+def _curves(axes: Axes, x: np.ndarray, terms: Sequence[Terms]) -> None:
     """Each term as a curve over x, of a line of its own, as one may cover another."""
     for (name, (label, colour)), line in zip(TERMS.items(), ("-", "--", "-.", ":"), strict=True):
         axes.plot(x, [getattr(one, name) for one in terms], line, color=colour, label=label)

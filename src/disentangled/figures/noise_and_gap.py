@@ -1,4 +1,4 @@
-"""Models trained with correlated noise: their scores, figures, and numbers that are quoted."""
+"""Figures of noise_and_gap: models trained with correlated noise, and numbers that are quoted."""
 
 from __future__ import annotations
 
@@ -65,41 +65,10 @@ def over_sigma(trained: pd.DataFrame, *, profile: str) -> Figure:
     """MIG of the trained models over the correlation of their noise."""
 
     def draw(row: Sequence[Axes], of_it: pd.DataFrame, _: str) -> None:
-        draw_over_sigma(row[0], of_it)
+        _draw_over_sigma(row[0], of_it)
         row[0].set_ylabel("MIG (library, all factors)")
 
     return over_seeds.panels(trained, profile, draw, (PAGE_WIDTH, 3.2), bars=over_seeds.BARS)
-
-
-def draw_over_sigma(axes: Axes, trained: pd.DataFrame, sigma: float | None = None) -> None:
-    """MIG of the trained models over the correlation, with the one at hand marked."""
-    # side by side, not on top of each other
-    looks = (("blue", -0.008, "o-"), ("vermilion", 0.008, "s--"))
-    for (objective, title), (shade, aside, line) in zip(TRAINED.items(), looks, strict=True):
-        sigmas = sorted(trained.loc[trained["objective"] == objective, "sigma"].unique())
-        if not sigmas:
-            continue
-        values = [scores(trained, objective, one) for one in sigmas]
-        places, colour = [one + aside for one in sigmas], COLOURS[shade]
-        for place, points in zip(places, values, strict=True):
-            axes.plot(np.full(len(points), place), points, line[0], ms=2, color=colour, alpha=0.35)
-        middles, bars = [points.mean() for points in values], list(map(tables.interval, values))
-        axes.errorbar(places, middles, bars, fmt=line, ms=4, capsize=2, color=colour, label=title)
-    if sigma is not None:
-        axes.axvline(sigma, color=COLOURS["grey"], lw=1.5)
-    axes.set(xlabel=r"$\sigma$", xlim=(-0.04, 0.98), ylim=(0, None))
-    axes.legend(loc="upper right")
-
-
-def in_words(trained: pd.DataFrame, sigma: float) -> str:
-    """Mean MIG at the nearest correlation that was trained, if one is at most 0.05 away."""
-    near = [s for s in sorted(trained["sigma"].unique()) if abs(s - sigma) <= 0.05]
-    found = [
-        f"; {title} trained at σ = {near[0]:g} has a mean MIG of {values.mean():.3f}"
-        for objective, title in TRAINED.items()
-        if near and len(values := scores(trained, objective, near[0]))
-    ]
-    return "".join(found)
 
 
 def median_scores(trained: pd.DataFrame) -> dict[str, float]:
@@ -151,3 +120,21 @@ def blind_numbers(trained: pd.DataFrame, blind: float) -> dict[str, str | float]
         "blind_runs": ", ".join(counts),
         "largest_kl": f"{factor['kl'].max():,.0f}",
     }
+
+
+def _draw_over_sigma(axes: Axes, trained: pd.DataFrame) -> None:
+    """Means with intervals of each objective, and every run as a point."""
+    # side by side, not on top of each other
+    looks = (("blue", -0.008, "o-"), ("vermilion", 0.008, "s--"))
+    for (objective, title), (shade, aside, line) in zip(TRAINED.items(), looks, strict=True):
+        sigmas = sorted(trained.loc[trained["objective"] == objective, "sigma"].unique())
+        if not sigmas:
+            continue
+        values = [scores(trained, objective, one) for one in sigmas]
+        places, colour = [one + aside for one in sigmas], COLOURS[shade]
+        for place, points in zip(places, values, strict=True):
+            axes.plot(np.full(len(points), place), points, line[0], ms=2, color=colour, alpha=0.35)
+        middles, bars = [points.mean() for points in values], list(map(tables.interval, values))
+        axes.errorbar(places, middles, bars, fmt=line, ms=4, capsize=2, color=colour, label=title)
+    axes.set(xlabel=r"$\sigma$", xlim=(-0.04, 0.98), ylim=(0, None))
+    axes.legend(loc="upper right")

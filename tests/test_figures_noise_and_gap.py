@@ -9,7 +9,7 @@ import pytest
 
 from disentangled import tables
 from disentangled.experiments import dlib_study
-from disentangled.figures import correlated_noise_trained
+from disentangled.figures import noise_and_gap
 from disentangled.records import Record
 
 MIG = {
@@ -41,29 +41,29 @@ def trained():
 
 
 def test_scores_are_those_of_the_setting_by_seed(trained):
-    found = correlated_noise_trained.scores(trained, "vae", 0.9)
+    found = noise_and_gap.scores(trained, "vae", 0.9)
     assert found.tolist() == MIG["vae", 0.9]
-    assert len(correlated_noise_trained.scores(trained, "vae", 0.5)) == 0
+    assert len(noise_and_gap.scores(trained, "vae", 0.5)) == 0
 
 
 def test_the_prose_quotes_sizes_and_medians(trained):
     sizes = dlib_study.SIZES["laptop"]._replace(
         steps={"correlated_noise": 12_000}, batch=64, size=32, learning_rate=1e-3
     )
-    assert correlated_noise_trained.training_numbers(sizes, 46_080) == {
+    assert noise_and_gap.training_numbers(sizes, 46_080) == {
         "trained_steps": "12,000",
         "trained_batch": 64,
         "trained_size": 32,
         "trained_rate": 1e-3,
         "trained_images": "46,080",
     }
-    assert correlated_noise_trained.median_scores(trained) == pytest.approx(
+    assert noise_and_gap.median_scores(trained) == pytest.approx(
         {"vae_0": 0.25, "vae_9": 0.25, "factor_0": 0.35, "factor_9": 0.325}
     )
 
 
 def test_violins_stand_side_by_side_by_correlation(trained):
-    drawn = correlated_noise_trained.violins(trained, profile="laptop")
+    drawn = noise_and_gap.violins(trained, profile="laptop")
     assert [axes.get_title() for axes in drawn.axes] == [
         "VAE",
         "FactorVAE, γ = 35",
@@ -76,7 +76,7 @@ def test_violins_stand_side_by_side_by_correlation(trained):
 
 
 def test_means_and_seeds_are_drawn_over_the_correlation(trained):
-    axes = correlated_noise_trained.over_sigma(trained, profile="laptop").axes[0]
+    axes = noise_and_gap.over_sigma(trained, profile="laptop").axes[0]
     first, second = axes.containers
     np.testing.assert_allclose(first[0].get_xydata(), [[-0.008, 0.3], [0.892, 0.2875]])
     np.testing.assert_allclose(second[0].get_xydata(), [[0.008, 0.35], [0.908, 0.35]])
@@ -91,36 +91,27 @@ def test_a_larger_profile_has_a_row_of_its_own(trained):
     trained["profile"] = "laptop"
     more = trained[trained["objective"] == "vae"].assign(profile="gpu", mig_with_shape=0.5)
     both = pd.concat([trained, more])
-    drawn = correlated_noise_trained.violins(both, profile="laptop")
+    drawn = noise_and_gap.violins(both, profile="laptop")
     assert [axes.get_title() for axes in drawn.axes] == [
         "profile laptop: VAE", "FactorVAE, γ = 35", "profile gpu: VAE", "FactorVAE, γ = 35"
     ]  # fmt: skip
     seeds = [line.get_ydata() for line in drawn.axes[2].lines if len(line.get_ydata()) == 4]
     assert np.unique(seeds) == [0.5]
-    laptop, gpu = correlated_noise_trained.over_sigma(both, profile="laptop").axes
+    laptop, gpu = noise_and_gap.over_sigma(both, profile="laptop").axes
     assert (laptop.get_title(), gpu.get_title()) == ("profile laptop", "profile gpu")
     (means,) = gpu.containers  # FactorVAE has no runs there
     np.testing.assert_allclose(means[0].get_xydata()[:, 1], 0.5)
 
 
-def test_models_in_words_are_those_trained_nearby(trained):
-    said = correlated_noise_trained.in_words(trained, 0.86)
-    assert said == (
-        "; VAE trained at σ = 0.9 has a mean MIG of 0.287"
-        "; FactorVAE, γ = 35 trained at σ = 0.9 has a mean MIG of 0.350"
-    )
-    assert correlated_noise_trained.in_words(trained, 0.5) == ""
-
-
 def test_a_change_that_can_be_told_contradicts_the_prose(trained):
-    correlated_noise_trained.assert_no_change_can_be_told(trained)
+    noise_and_gap.assert_no_change_can_be_told(trained)
     fallen = table(MIG | {("vae", 0.9): [0.01, 0.02, 0.03, 0.04]})
     with pytest.raises(AssertionError, match="VAE changes"):
-        correlated_noise_trained.assert_no_change_can_be_told(fallen)
+        noise_and_gap.assert_no_change_can_be_told(fallen)
 
 
 def test_runs_above_the_distortion_of_one_picture_are_counted(trained):
-    assert correlated_noise_trained.blind_numbers(trained, 150.0) == {
+    assert noise_and_gap.blind_numbers(trained, 150.0) == {
         "blind": 150.0,
         "blind_runs": "2 of 4 at σ = 0, 2 of 4 at σ = 0.9",
         "largest_kl": "3,001",
@@ -133,6 +124,6 @@ def test_the_answer_quotes_both_verdicts_on_figure_2():
         Record("A-fig2-vae", "reproduced", facts),
         Record("A-fig2-factor-vae", "not run", {}),
     ]
-    said = correlated_noise_trained.answer(decided)
+    said = noise_and_gap.answer(decided)
     assert "of the VAE by +0.10 (95 % interval +0.05 to +0.15; reproduced)" in said
     assert "of FactorVAE by an amount that is not known (not run)." in said
