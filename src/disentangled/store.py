@@ -8,7 +8,6 @@ unpickled.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -29,7 +28,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from disentangled import sealed
+from disentangled import disks, sealed
 from disentangled.locks import claimed as claimed
 
 COLUMNS = [
@@ -47,8 +46,8 @@ ROOT = "DISENTANGLED_RESULTS"
 SEAL = "digest"
 """The word of a file of tensors that holds the digest over the tensors and all other words."""
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What a disk answers that is full, or full for this user."""
+AGAIN = " and start again: what was done before is kept"
+"""What to do on a full disk, behind which folder needs room."""
 
 _ELSEWHERE: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
 
@@ -120,22 +119,14 @@ def written_aside(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk is full; the message names the path.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield aside
-        move(aside, path)
-    except (OSError, safetensors.SafetensorError) as error:
-        # safetensors says so in words alone
-        if getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error):
-            raise OSError(
-                errno.ENOSPC,
-                "no space is left on the disk; free some and start again, what was done is kept",
-                str(path),
-            ) from error
-        raise
-    finally:
-        aside.unlink(missing_ok=True)
+    with disks.writing(path, AGAIN):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield aside
+            move(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def move(path: Path, place: Path) -> None:
@@ -254,8 +245,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], **about: str) -> No
     """Write tensors and a few words about them (safetensors), with a digest over both."""
     with written_aside(path) as aside:
         whole = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        sealed = about | {SEAL: _digest_of_tensors(whole, about)}
-        safetensors.torch.save_file(whole, aside, metadata=sealed)
+        words = about | {SEAL: _digest_of_tensors(whole, about)}
+        safetensors.torch.save_file(whole, aside, metadata=words)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

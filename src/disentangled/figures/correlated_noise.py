@@ -16,6 +16,7 @@ from matplotlib.patches import Ellipse
 from torch import Tensor
 
 from disentangled import gaussian, tables
+from disentangled.arrays import entry
 from disentangled.figures import correlated_noise_trained, over_seeds, style
 from disentangled.figures.style import COLOURS, PAGE_WIDTH
 from disentangled.tables import Floats
@@ -61,6 +62,7 @@ TermsAt = Callable[[int, float], Terms]
 """The terms of a code of so many axes under noise of a correlation."""
 
 
+@entry
 def four_codes(
     codes: Mapping[str, tuple[Tensor, Tensor]],
     sd: Tensor,
@@ -87,6 +89,7 @@ def four_codes(
     return style.finish(figure, profile, "closed-form codes", bars="nats")
 
 
+@entry
 def parity_cloud(profile: str) -> Tensor:
     """Draws (n, 3) of a standard normal noise, the sign of whose third axis is that of the
     product of the others."""
@@ -128,6 +131,7 @@ def isotropic(terms: TermsAt, *, profile: str) -> Figure:
     return style.finish(figure, profile, "isotropic encoder, closed form")
 
 
+@entry
 def at_sigma(sigma: float, terms: TermsAt, trained: pd.DataFrame, *, profile: str) -> Figure:
     """The noise, the terms of the isotropic encoder and the trained models' MIG at a correlation.
 
@@ -163,6 +167,7 @@ def at_sigma_in_words(sigma: float, terms: TermsAt, trained: pd.DataFrame) -> st
     )
 
 
+@entry
 def at_beta(
     beta: float,
     codes: Mapping[float, Linear],
