@@ -4,6 +4,7 @@ import errno
 import gzip
 import io
 import os
+import runpy
 import tarfile
 import threading
 import warnings
@@ -18,13 +19,16 @@ import tiny
 import torch
 from filelock import FileLock
 
-from disentangled import data, gaussian, loading, metrics, training
+from disentangled import data, gaussian, loading, metrics, objectives, training
 from disentangled.data import FactorData, cars3d, cmnist, download, dsprites, files, flowers102
 from disentangled.data import rearranged as rearranging
 from disentangled.data.hdf5 import Hdf5Images
 from disentangled.data.rendered import kept as keeping
 from disentangled.data.tars import members
 from disentangled.experiments import Setting
+from disentangled.figures import correlated_noise, interventions, kl_in_three_parts
+from disentangled.figures import correlated_noise_numbers as figure_numbers
+from disentangled.types import Code
 
 GIB = 2**30
 IMAGES = (2, 64, 64)
@@ -323,7 +327,25 @@ def under_defaults():
     code = factors + 0.1 * np.random.default_rng(0).normal(size=factors.shape)
     generator = torch.Generator().manual_seed(0)
     toy = some_data(factors[:12])
+    drawn = np.random.default_rng(1).normal(size=(5, 4, 3, 1, 1)).astype(np.float32)
+    x, logits, z, mean, logvar = torch.from_numpy(drawn)
+    posterior = Code(*(numbers.flatten(1) for numbers in (z, mean, logvar)))
+    images = {"n_data": 12, "pixel_area": 1}
+    annealed = objectives.annealed_vae(x.sigmoid(), logits, posterior, step=3, **images)
+    game = objectives.info_gan_cr(
+        logits[:, 0, 0, 0], *posterior, torch.from_numpy(np.array([0, 1, 2, 0])),
+        step=3, information=0.1, contrast=2.0, contrast_from=2.0,
+    )  # fmt: skip
+    half = torch.from_numpy(np.full(2, 0.5))
+    cloud = correlated_noise.parity_cloud("smoke")
     return [
+        annealed.total.tolist(),
+        game.total.tolist(),
+        [mean.tolist() for mean, _ in kl_in_three_parts.codes_of_equal_kl(2.0).values()],
+        cloud.tolist(),
+        figure_numbers.shared_kl([half.diag()], half),
+        interventions.LEVELS.tolist(),
+        runpy.run_path(dsprites.__file__)["SCALES"].tolist(),  # imported under the defaults
         metrics.mig(code, factors).value,
         metrics.mig_exact(code, np.full(code.shape, -4.0), factors).value,
         metrics.disintegration(code, factors, generator=generator).value,
