@@ -7,7 +7,6 @@ process, and before the first of a kind a guess.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator
@@ -17,6 +16,7 @@ from functools import cache
 import torch
 
 from disentangled import costs
+from disentangled.arrays import real
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
 from disentangled.hardware import Hardware
@@ -85,7 +85,8 @@ def in_minutes(minutes: float, clock: Callable[[], float] = time.time) -> Deadli
     Raises:
         ValueError: minutes that are not above 0.
     """
-    if not (minutes > 0 and math.isfinite(minutes)):
+    minutes = real(minutes, "minutes")
+    if minutes <= 0:
         raise ValueError(
             f"minutes must be a number above 0, got {minutes}; leave it out to train all that is "
             "missing"

@@ -13,8 +13,6 @@ import json
 import os
 import re
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,6 +27,7 @@ import torch
 from torch import Tensor
 
 from disentangled import disks, sealed
+from disentangled.data.files import DAMAGE
 from disentangled.locks import claimed as claimed
 
 COLUMNS = [
@@ -48,6 +47,9 @@ SEAL = "digest"
 
 AGAIN = " and start again: what was done before is kept"
 """What to do on a full disk, behind which folder needs room."""
+
+MOST_OF_PICTURES = 2**30
+"""Bytes that the pictures of a run may have unpacked: a small file may declare any number."""
 
 _ELSEWHERE: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
 
@@ -290,9 +292,16 @@ def read_pictures(path: Path, *names: str) -> list[np.ndarray]:
         DamagedFile: the file is cut off or holds something else.
     """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("no file is there that can be read")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            declared = sum(member.file_size for member in archive.zip.infolist())
+            if declared > MOST_OF_PICTURES:
+                raise ValueError(
+                    f"its arrays declare {declared:,} bytes, allowed are {MOST_OF_PICTURES:,}"
+                )
             return [archive[name] for name in names]
-    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGE, TypeError, AttributeError, MemoryError) as error:
         raise DamagedFile(
             f"{path} does not hold the pictures {', '.join(names)} ({error}); delete it and the "
             "run's row file, and the next sweep will redo both"

@@ -65,8 +65,9 @@ def find(
     folders = [folder for place in roots(root) for folder in (place, place / subfolder)]
     for name in names:
         for folder in folders:
-            if (folder / name).exists():
-                return folder / name
+            place = folder / name
+            if place.is_file() or place.is_dir():  # a pipe would be waited for
+                return place
     named = os.environ.get(ENVIRONMENT)
     gone = root is None and named and not Path(named).is_dir()
     raise FileNotFoundError(
