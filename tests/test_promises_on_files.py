@@ -19,8 +19,17 @@ import tiny
 import torch
 from filelock import FileLock
 
-from disentangled import data, gaussian, loading, metrics, objectives, training
-from disentangled.data import FactorData, cars3d, cmnist, download, dsprites, files, flowers102
+from disentangled import data, gaussian, loading, metrics, objectives, sealed, store, training
+from disentangled.data import (
+    FactorData,
+    cars3d,
+    cmnist,
+    download,
+    dsprites,
+    files,
+    flowers102,
+    hdf5,
+)
 from disentangled.data import rearranged as rearranging
 from disentangled.data.hdf5 import Hdf5Images
 from disentangled.data.rendered import kept as keeping
@@ -176,6 +185,91 @@ def test_a_photograph_of_very_many_pixels_is_not_unpacked(tmp_path, monkeypatch)
     monkeypatch.setattr(flowers102, "MOST_PIXELS", 3 * 799)
     with pytest.raises(files.BadFile, match=r"1\.jpg.*at most 2,397 bytes.*declares 2,400"):
         flowers102._square(tmp_path, "1.jpg", file.getvalue())
+
+
+def test_pictures_that_declare_much_are_damage(tmp_path, monkeypatch):
+    """A packed megabyte of zeros is a thousand bytes of file."""
+    path = tmp_path / "abc.npz"
+    store.write_pictures(path, {"one": np.zeros((16, 256, 256), np.uint8)})
+    assert path.stat().st_size < 2_000
+    assert not store.read_pictures(path, "one")[0].any()
+    monkeypatch.setattr(store, "MOST_OF_PICTURES", files.MiB)
+    with pytest.raises(store.DamagedFile, match=r"abc\.npz.*allowed are 1,048,576"):
+        store.read_pictures(path, "one")
+
+
+def test_pictures_of_any_damage_are_damage(tmp_path):
+    path = tmp_path / "abc.npz"
+    head = np.lib.format.header_data_from_array_1_0(np.zeros(1, np.uint8)) | {"shape": (2**62,)}
+    large, pickled = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(large, head)
+    np.save(pickled, np.array([{}]), allow_pickle=True)
+    for content in (large.getvalue(), pickled.getvalue(), b"", b"none"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+            archive.writestr("one.npy", content)
+        with pytest.raises(store.DamagedFile, match=r"abc\.npz does not hold the pictures one"):
+            store.read_pictures(path, "one")
+    for content in (b"", b"PK", bytes(4096)):
+        path.write_bytes(content)
+        with pytest.raises(store.DamagedFile, match=r"abc\.npz does not hold the pictures one"):
+            store.read_pictures(path, "one")
+
+
+# what is followed, and what would be waited for
+
+
+def linked(path, kind):
+    """A file whose array lies in another one."""
+    other = path.with_name("other.h5")
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.full((3, 1, 2, 2), 200, np.uint8)
+    raw = path.with_name("raw")
+    raw.write_bytes(bytes([200] * 12))
+    with h5py.File(path, "w") as file:
+        if kind == "external link":
+            file["images"] = h5py.ExternalLink(other, "secret")
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((3, 1, 2, 2), np.uint8)
+            layout[:] = h5py.VirtualSource(other, "secret", (3, 1, 2, 2))
+            file.create_virtual_dataset("images", layout)
+        else:
+            outside = [(str(raw), 0, 12)]
+            file.create_dataset("images", (3, 1, 2, 2), np.uint8, external=outside)
+
+
+@pytest.mark.parametrize("kind", ["external link", "virtual", "raw file"])
+def test_an_array_of_another_file_is_not_read(tmp_path, kind):
+    path = tmp_path / "a.h5"
+    linked(path, kind)
+    message = r"a\.h5: expected /?\w+ in the file itself, got a link to another file"
+    with pytest.raises(files.BadFile, match=message):
+        Hdf5Images(path, "images")
+    with h5py.File(path) as file, pytest.raises(files.BadFile, match=message):
+        hdf5.dataset(path, file, "images", (3, 1, 2, 2), np.uint8, "Get it.")
+
+
+@pytest.mark.parametrize("target", ["images", "nothing"])
+def test_links_that_lead_nowhere_are_damage(tmp_path, target):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["images"] = h5py.SoftLink(f"/{target}")  # the first is a loop
+    with pytest.raises(files.BadFile, match=r"a\.h5"):
+        Hdf5Images(path, "images")
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    """Opening one would wait for ever."""
+    pipe = tmp_path / "abc.npz"
+    os.mkfifo(pipe)
+    with pytest.raises(FileNotFoundError, match=r"expected abc\.npz in one of"):
+        files.find(["abc.npz"], tmp_path, subfolder="x", mend="Get it.")
+    with pytest.raises(store.DamagedFile, match=r"abc\.npz does not hold"):
+        store.read_pictures(pipe, "one")
+    with pytest.raises(FileNotFoundError):
+        Hdf5Images(pipe, "images")
+    assert not rearranging._is_of(pipe, tmp_path)
+    with pytest.raises(ValueError, match=r"abc\.npz is no file"):
+        sealed.read(pipe, "run it again")
 
 
 # pixels of another type
