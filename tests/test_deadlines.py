@@ -150,9 +150,8 @@ def test_a_first_scoring_is_guessed_by_its_operations_and_the_number_of_scores(m
     pace = Pace(Deadline(clock.now + 1e6, clock), setting, data, tiny.CPU)
     each = deadlines.costs.dry_step(setting.run, (1, 4, 4)).flops / (3 * 8)  # one image forward
     images = 2 * 64 * each / 1e5
-    half, mig = (
-        sum(scoring.SCORES[n].seconds for n in names) for names in (setting.scores, ("mig",))
-    )
+    half = sum(scoring.SCORES[name].seconds for name in setting.scores)
+    mig = scoring.SCORES["mig"].seconds
     assert pace.scoring(50) == pytest.approx(images + half)
     assert pace.scoring(100) == pytest.approx(images + half + mig)
 
