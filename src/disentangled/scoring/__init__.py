@@ -68,15 +68,15 @@ class ModelPictures(NamedTuple):
 
 
 SCORES: dict[str, ModelScore] = {
-    "elbo": ModelScore(elbo, needs_factors=False, needs_decoder=True, seconds=3),
-    "distortion": ModelScore(distortion, needs_factors=False, needs_decoder=True, seconds=1.5),
+    "elbo": ModelScore(elbo, needs_factors=False, needs_decoder=True, seconds=2.5),
+    "distortion": ModelScore(distortion, needs_factors=False, needs_decoder=True, seconds=0.5),
     "mig_exact": ModelScore(mig_exact),
     "mig": ModelScore(mig, seconds=0.1),
     "mig_active": ModelScore(mig_active, seconds=0.1),
     "supervised": ModelScore(supervised, seconds=0.5),
     "decoded": ModelScore(decoded),
     "gaussian_tc": ModelScore(gaussian_tc, needs_factors=False, seconds=0.1),
-    "mapped": ModelScore(mapped, seconds=4),
+    "mapped": ModelScore(mapped, seconds=3),
     "losses": ModelScore(losses, needs_factors=False, seconds=0.1),
     "tc_mean_sample": ModelScore(tc_mean_sample, needs_factors=False, seconds=2.3),
     "sap": ModelScore(sap, seconds=0.6),
@@ -86,7 +86,7 @@ SCORES: dict[str, ModelScore] = {
     "dci_boosting": ModelScore(dci_boosting),
     "irs": ModelScore(irs),
     "disintegration": ModelScore(disintegration),
-    "translation": ModelScore(translation, needs_factors=False, seconds=60),
+    "translation": ModelScore(translation, needs_factors=False, seconds=40),
     "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
 }
 
