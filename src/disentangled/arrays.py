@@ -106,13 +106,13 @@ def _is_plain(values: Any) -> bool:
 
 def _foreign(tensor: Tensor) -> str:
     """What a tensor is that is no plain array of real numbers, in a word; "" for one that is."""
-    found = {
-        "nested": tensor.is_nested,
-        "quantized": tensor.is_quantized,
-        "complex": tensor.is_complex(),
-        "sparse": tensor.layout != torch.strided,
-    }
-    return next((word for word, so in found.items() if so), "")
+    if tensor.is_nested:
+        return "nested"
+    if tensor.is_quantized:
+        return "quantized"
+    if tensor.is_complex():
+        return "complex"
+    return "" if tensor.layout == torch.strided else "sparse"
 
 
 def tensor(values: Any, name: str) -> Tensor:
@@ -178,6 +178,8 @@ def real(value: Any, name: str) -> float:
 
     Raises: ValueError that names the argument when it is none (text, True and None are none).
     """
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
     if isinstance(value, Tensor | np.ndarray) and value.ndim == 0:
         value = value.item()
     try:
@@ -338,11 +340,12 @@ def _code(value: Any, name: str) -> Code:
             f"{name} must be a Code(z, mean, logvar), got {_kind(value)}: "
             "from disentangled.types import Code"
         )
-    parts = {field: _tensor(part, f"{name}.{field}") for field, part in value._asdict().items()}
-    shapes = {field: tuple(part.shape) for field, part in parts.items()}
-    if len(set(shapes.values())) > 1:
+    z = _tensor(value.z, f"{name}.z")
+    mean, logvar = _tensor(value.mean, f"{name}.mean"), _tensor(value.logvar, f"{name}.logvar")
+    if not z.shape == mean.shape == logvar.shape:
+        shapes = ", ".join(str(tuple(part.shape)) for part in (z, mean, logvar))
         raise ValueError(f"{name} must have z, mean and logvar of one shape, got {shapes}")
-    return Code(**parts)
+    return Code(z, mean, logvar)
 
 
 def _weight(value: Any, name: str) -> Any:
