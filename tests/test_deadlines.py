@@ -158,7 +158,7 @@ def test_a_first_scoring_is_guessed_by_its_operations_and_the_number_of_scores(m
 
 @pytest.mark.parametrize("minutes", [0, -1.0, float("nan"), float("inf")])
 def test_minutes_that_are_no_limit_are_refused(home, minutes, capsys, monkeypatch):
-    with pytest.raises(ValueError, match="minutes must be a number above 0, got"):
+    with pytest.raises(ValueError, match=r"minutes must be a (finite )?number( above 0)?, got"):
         sweeps.complete("tiny", "smoke", minutes=minutes)
     monkeypatch.setattr(arguments, "EXPERIMENTS", {"tiny": None})
     with pytest.raises(SystemExit):

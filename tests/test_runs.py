@@ -176,8 +176,8 @@ def test_weights_that_are_not_given_are_the_recipes():
         ({"steps": 75}, "positive multiple of 50, got 75"),
         ({"steps": 0}, "positive multiple of 50, got 0"),
         ({"batch": 0}, "batch must be above 0 and finite, got 0"),
-        ({"learning_rate": float("inf")}, "learning_rate must be above 0 and finite, got inf"),
-        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
+        ({"learning_rate": float("inf")}, "learning_rate must be a finite number, got inf"),
+        ({"learning_rate": -1.0}, "learning_rate must be above 0 and finite, got -1.0"),
     ],
 )
 def test_bad_settings_are_errors_that_say_what_is_valid(changes, message):
