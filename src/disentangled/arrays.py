@@ -145,9 +145,9 @@ def of_arrays(function: Callable[Parameters, Returned]) -> Callable[Parameters, 
 
     @functools.wraps(function)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        first = [came(n, a) for n, a in zip(names, args, strict=False)]
-        named = {n: came(n, a) for n, a in kwargs.items()}
-        return function(*first, *args[len(names) :], **named)
+        first: list[Any] = [came(n, a) for n, a in zip(names, args, strict=False)]
+        more: tuple[Any, ...] = args[len(names) :]  # too many, which the function says
+        return function(*first, *more, **{n: came(n, a) for n, a in kwargs.items()})
 
     return wrapped
 
@@ -297,8 +297,8 @@ def _of_tensor(tensor: Tensor, name: str) -> NDArray[Any]:
         return _of_tensor(tensor.get_data(), name)
     if tensor.device.type == "meta":
         raise _Refused(f"{name} must be an array of numbers, got a tensor on 'meta', without any")
-    if (foreign := _foreign(tensor)) in ("nested", "quantized"):
-        raise _Refused(f"{name} must be an array of numbers, got a {foreign} tensor")
+    if (kind := _foreign(tensor)) in ("nested", "quantized"):
+        raise _Refused(f"{name} must be an array of numbers, got a {kind} tensor")
     plain = tensor.detach().to_dense().cpu().resolve_neg().resolve_conj()
     foreign = plain.is_floating_point() and plain.dtype not in NATIVE
     return (plain.float() if foreign else plain).numpy()
