@@ -245,6 +245,7 @@ def test_tensors_that_are_no_arrays_of_numbers_are_named(kind):
             call()
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
 @pytest.mark.parametrize(
     "same",
     [lambda t: t.to_sparse(), lambda t: t.to_sparse_csr(), lambda t: torch._neg_view(-t),
