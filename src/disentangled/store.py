@@ -301,16 +301,11 @@ def read_pictures(path: Path, *names: str) -> list[np.ndarray]:
                     f"its arrays declare {declared:,} bytes, allowed are {MOST_OF_PICTURES:,}"
                 )
             found = [archive[name] for name in names]
-            if strange := [n for n, a in zip(names, found, strict=True) if not _is_picture(a)]:
-                raise ValueError(f"{', '.join(strange)} should be arrays of uint8")
+            if not all(isinstance(array, np.ndarray) for array in found):
+                raise ValueError("a member is no array")  # numpy gives it as bytes
             return found
     except (*DAMAGE, TypeError, AttributeError, MemoryError) as error:
         raise DamagedFile(
             f"{path} does not hold the pictures {', '.join(names)} ({error}); delete it and the "
             "run's row file, and the next sweep will redo both"
         ) from None
-
-
-def _is_picture(found: object) -> bool:
-    """Whether a member is an array of pixels; numpy gives what is no array of it as bytes."""
-    return isinstance(found, np.ndarray) and found.dtype == np.uint8
