@@ -83,9 +83,11 @@ def checked(setting: Setting) -> Setting:
         data.check(dataset, setting.run.size)
     seeds = tuple(whole(seed, "a seed", 0) for seed in several(setting.seeds, "seeds"))
     setting = setting._replace(seeds=seeds, milestones=_milestones(setting))
-    for field in ("scores", "at_end", "pictures"):
-        listed = tuple(several(getattr(setting, field), field))
-        setting = setting._replace(**{field: listed})
+    setting = setting._replace(
+        scores=tuple(several(setting.scores, "scores")),
+        at_end=tuple(several(setting.at_end, "at_end")),
+        pictures=tuple(several(setting.pictures, "pictures")),
+    )
     if len(set(setting.seeds)) < len(setting.seeds):
         raise ValueError(
             f"every seed is one model, got {setting.seeds} of {setting.run.title()}; give each "
