@@ -140,7 +140,7 @@ def test_sizes_and_steps_are_whole_numbers():
 
 @pytest.mark.parametrize("sigma", [-0.5, 1.0, 1.5, float("nan")])
 def test_a_correlation_without_a_density_is_an_error(sigma):
-    with pytest.raises(ValueError, match=r"between -0.5 and 1, both excluded, for 3 axes, got"):
+    with pytest.raises(ValueError, match=r"both excluded, for 3 axes, got|must be a finite number"):
         tiny.run(noise_correlation=sigma)
     assert tiny.run(noise_correlation=-0.49).noise_correlation == -0.49
 
