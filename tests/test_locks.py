@@ -4,12 +4,14 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import filelock
 import pytest
 import tiny
 
 from disentangled import locks, store, sweeps, workers
+from disentangled.data import files
 
 
 @pytest.fixture
@@ -90,13 +92,39 @@ def test_who_waits_says_after_seconds_for_what_and_whom(tiny_home, monkeypatch, 
         for _ in range(10):
             waited = workers.waits(left, waited, 2.0)
             file.flush()
-            assert bool(told.read_text()) == (waited > workers.PATIENCE)
+            assert bool(told.read_text()) == (waited > locks.PATIENCE)
     assert waited == 20.0
     (line,) = told.read_text().splitlines()
     assert line.startswith("waits for runs that others train. ")
     assert "another process: vae seed 0" in line
     assert f"process {os.getpid()} on " in line
     assert line.endswith(": vae seed 1")
+
+
+def test_who_waits_for_a_data_file_says_for_which_and_for_whom(monkeypatch, tmp_path):
+    """Once, after seconds; and then the lock is its own."""
+    path, told, first, looks = tmp_path / "images.h5", tmp_path / "told", ExitStack(), []
+    first.enter_context(locks.claimed(path))
+
+    def sleep(_):
+        looks.append(told.read_text())
+        if len(looks) == 6:
+            first.close()
+
+    monkeypatch.setattr(locks.time, "monotonic", lambda: 2.0 * len(looks))
+    monkeypatch.setattr(locks.time, "sleep", sleep)
+    with told.open("w") as file:
+        monkeypatch.setattr(locks, "terminal", lambda: file)
+        place, held = files.claim([path])
+    with held:
+        assert place == path
+        with locks.claimed(path) as got:
+            assert not got
+    with locks.claimed(path) as got:
+        assert got
+    line = f"waits for {path}, which process {os.getpid()} on "
+    assert [look.startswith(line) for look in looks] == [False] * 3 + [True] * 3
+    assert len(told.read_text().splitlines()) == 1
 
 
 def test_a_sweep_counts_how_long_it_waits(tiny_home, monkeypatch):

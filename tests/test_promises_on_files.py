@@ -4,6 +4,7 @@ import errno
 import gzip
 import io
 import os
+import runpy
 import tarfile
 import threading
 import warnings
@@ -18,13 +19,25 @@ import tiny
 import torch
 from filelock import FileLock
 
-from disentangled import data, gaussian, loading, metrics, training
-from disentangled.data import FactorData, cars3d, cmnist, download, dsprites, files, flowers102
+from disentangled import data, gaussian, loading, metrics, objectives, sealed, store, training
+from disentangled.data import (
+    FactorData,
+    cars3d,
+    cmnist,
+    download,
+    dsprites,
+    files,
+    flowers102,
+    hdf5,
+)
 from disentangled.data import rearranged as rearranging
 from disentangled.data.hdf5 import Hdf5Images
 from disentangled.data.rendered import kept as keeping
 from disentangled.data.tars import members
 from disentangled.experiments import Setting
+from disentangled.figures import correlated_noise, interventions, kl_in_three_parts
+from disentangled.figures import correlated_noise_numbers as figure_numbers
+from disentangled.types import Code
 
 GIB = 2**30
 IMAGES = (2, 64, 64)
@@ -172,6 +185,91 @@ def test_a_photograph_of_very_many_pixels_is_not_unpacked(tmp_path, monkeypatch)
     monkeypatch.setattr(flowers102, "MOST_PIXELS", 3 * 799)
     with pytest.raises(files.BadFile, match=r"1\.jpg.*at most 2,397 bytes.*declares 2,400"):
         flowers102._square(tmp_path, "1.jpg", file.getvalue())
+
+
+def test_pictures_that_declare_much_are_damage(tmp_path, monkeypatch):
+    """A packed megabyte of zeros is a thousand bytes of file."""
+    path = tmp_path / "abc.npz"
+    store.write_pictures(path, {"one": np.zeros((16, 256, 256), np.uint8)})
+    assert path.stat().st_size < 2_000
+    assert not store.read_pictures(path, "one")[0].any()
+    monkeypatch.setattr(store, "MOST_OF_PICTURES", files.MiB)
+    with pytest.raises(store.DamagedFile, match=r"abc\.npz.*allowed are 1,048,576"):
+        store.read_pictures(path, "one")
+
+
+def test_pictures_of_any_damage_are_damage(tmp_path):
+    path = tmp_path / "abc.npz"
+    head = np.lib.format.header_data_from_array_1_0(np.zeros(1, np.uint8)) | {"shape": (2**62,)}
+    large, pickled = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(large, head)
+    np.save(pickled, np.array([{}]), allow_pickle=True)
+    for content in (large.getvalue(), pickled.getvalue(), b"", b"none"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+            archive.writestr("one.npy", content)
+        with pytest.raises(store.DamagedFile, match=r"abc\.npz does not hold the pictures one"):
+            store.read_pictures(path, "one")
+    for content in (b"", b"PK", bytes(4096)):
+        path.write_bytes(content)
+        with pytest.raises(store.DamagedFile, match=r"abc\.npz does not hold the pictures one"):
+            store.read_pictures(path, "one")
+
+
+# what is followed, and what would be waited for
+
+
+def linked(path, kind):
+    """A file whose array lies in another one."""
+    other = path.with_name("other.h5")
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.full((3, 1, 2, 2), 200, np.uint8)
+    raw = path.with_name("raw")
+    raw.write_bytes(bytes([200] * 12))
+    with h5py.File(path, "w") as file:
+        if kind == "external link":
+            file["images"] = h5py.ExternalLink(other, "secret")
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((3, 1, 2, 2), np.uint8)
+            layout[:] = h5py.VirtualSource(other, "secret", (3, 1, 2, 2))
+            file.create_virtual_dataset("images", layout)
+        else:
+            outside = [(str(raw), 0, 12)]
+            file.create_dataset("images", (3, 1, 2, 2), np.uint8, external=outside)
+
+
+@pytest.mark.parametrize("kind", ["external link", "virtual", "raw file"])
+def test_an_array_of_another_file_is_not_read(tmp_path, kind):
+    path = tmp_path / "a.h5"
+    linked(path, kind)
+    message = r"a\.h5: expected /?\w+ in the file itself, got a link to another file"
+    with pytest.raises(files.BadFile, match=message):
+        Hdf5Images(path, "images")
+    with h5py.File(path) as file, pytest.raises(files.BadFile, match=message):
+        hdf5.dataset(path, file, "images", (3, 1, 2, 2), np.uint8, "Get it.")
+
+
+@pytest.mark.parametrize("target", ["images", "nothing"])
+def test_links_that_lead_nowhere_are_damage(tmp_path, target):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["images"] = h5py.SoftLink(f"/{target}")  # the first is a loop
+    with pytest.raises(files.BadFile, match=r"a\.h5"):
+        Hdf5Images(path, "images")
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    """Opening one would wait for ever."""
+    pipe = tmp_path / "abc.npz"
+    os.mkfifo(pipe)
+    with pytest.raises(FileNotFoundError, match=r"expected abc\.npz in one of"):
+        files.find(["abc.npz"], tmp_path, subfolder="x", mend="Get it.")
+    with pytest.raises(store.DamagedFile, match=r"abc\.npz does not hold"):
+        store.read_pictures(pipe, "one")
+    with pytest.raises(FileNotFoundError):
+        Hdf5Images(pipe, "images")
+    assert not rearranging._is_of(pipe, tmp_path)
+    with pytest.raises(ValueError, match=r"abc\.npz is no file"):
+        sealed.read(pipe, "run it again")
 
 
 # pixels of another type
@@ -323,7 +421,25 @@ def under_defaults():
     code = factors + 0.1 * np.random.default_rng(0).normal(size=factors.shape)
     generator = torch.Generator().manual_seed(0)
     toy = some_data(factors[:12])
+    drawn = np.random.default_rng(1).normal(size=(5, 4, 3, 1, 1)).astype(np.float32)
+    x, logits, z, mean, logvar = torch.from_numpy(drawn)
+    posterior = Code(*(numbers.flatten(1) for numbers in (z, mean, logvar)))
+    images = {"n_data": 12, "pixel_area": 1}
+    annealed = objectives.annealed_vae(x.sigmoid(), logits, posterior, step=3, **images)
+    game = objectives.info_gan_cr(
+        logits[:, 0, 0, 0], *posterior, torch.from_numpy(np.array([0, 1, 2, 0])),
+        step=3, information=0.1, contrast=2.0, contrast_from=2.0,
+    )  # fmt: skip
+    half = torch.from_numpy(np.full(2, 0.5))
+    cloud = correlated_noise.parity_cloud("smoke")
     return [
+        annealed.total.tolist(),
+        game.total.tolist(),
+        [mean.tolist() for mean, _ in kl_in_three_parts.codes_of_equal_kl(2.0).values()],
+        cloud.tolist(),
+        figure_numbers.shared_kl([half.diag()], half),
+        interventions.LEVELS.tolist(),
+        runpy.run_path(dsprites.__file__)["SCALES"].tolist(),  # imported under the defaults
         metrics.mig(code, factors).value,
         metrics.mig_exact(code, np.full(code.shape, -4.0), factors).value,
         metrics.disintegration(code, factors, generator=generator).value,

@@ -140,7 +140,9 @@ def test_sizes_and_steps_are_whole_numbers():
 
 @pytest.mark.parametrize("sigma", [-0.5, 1.0, 1.5, float("nan")])
 def test_a_correlation_without_a_density_is_an_error(sigma):
-    with pytest.raises(ValueError, match=r"between -0.5 and 1, both excluded, for 3 axes, got"):
+    with pytest.raises(
+        ValueError, match=r"both excluded, for 3 axes, got|must be a finite number"
+    ):
         tiny.run(noise_correlation=sigma)
     assert tiny.run(noise_correlation=-0.49).noise_correlation == -0.49
 
@@ -176,8 +178,8 @@ def test_weights_that_are_not_given_are_the_recipes():
         ({"steps": 75}, "positive multiple of 50, got 75"),
         ({"steps": 0}, "positive multiple of 50, got 0"),
         ({"batch": 0}, "batch must be above 0 and finite, got 0"),
-        ({"learning_rate": float("inf")}, "learning_rate must be above 0 and finite, got inf"),
-        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
+        ({"learning_rate": float("inf")}, "learning_rate must be a finite number, got inf"),
+        ({"learning_rate": -1.0}, "learning_rate must be above 0 and finite, got -1.0"),
     ],
 )
 def test_bad_settings_are_errors_that_say_what_is_valid(changes, message):

@@ -125,7 +125,10 @@ def test_a_write_that_fails_leaves_the_old_file(path):
 @pytest.mark.parametrize(
     "error",
     [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, "quota"),
-     safetensors.SafetensorError("I/O error: No space left on device (os error 28)")],
+     OSError(errno.EFBIG, "large"), OSError(errno.EROFS, "read-only"),
+     safetensors.SafetensorError("I/O error: No space left on device (os error 28)"),
+     RuntimeError("Unable to flush file's cached information (error message = 'No space left on "
+                  "device')")],
 )  # fmt: skip
 def test_a_full_disk_is_told_with_the_path_and_leaves_the_old_file(path, error):
     before = path.read_bytes()
@@ -135,11 +138,19 @@ def test_a_full_disk_is_told_with_the_path_and_leaves_the_old_file(path, error):
             aside.write_text("half of it")
             raise error
 
-    message = r"no space is left on the disk; free some and start again.*abc\.json"
-    with pytest.raises(OSError, match=message):
+    message = r"abc\.json was not written.*Make room in .*start again: what was done"
+    with pytest.raises(OSError, match=message) as caught:
         write()
+    assert caught.value.errno == getattr(error, "errno", errno.ENOSPC)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_other_errors_of_writing_are_what_they_are(path):
+    for error in (OSError(errno.EACCES, "no"), RuntimeError("of another kind"), ValueError("x")):
+        with pytest.raises(type(error)) as caught, store.written_aside(path):
+            raise error
+        assert caught.value is error
 
 
 DAMAGES = {

@@ -8,6 +8,8 @@ What flows
     types          Batch, Code, Loss, LogQ, Score: named tuples that pass through vmap
     arrays         what an argument may be that is an array, a count or an index
     sealed         JSON files that show when they were edited
+    disks          what is said where a disk takes no more
+    locks          claims on files, which a killed process cannot leave behind
 
 Theory, exact
 
@@ -28,7 +30,6 @@ Training many seeds
 
     runs           what is declared of a training run, and the id that follows from it
     hardware       which device, precision and memory
-    locks          claims on runs, which a killed process cannot leave behind
     store          rows, weights and checkpoints on disk, atomic
     provenance     the code, torch and device that numbers come from
     graphs         a step as a program, captured as a CUDA graph where there is a GPU

@@ -10,8 +10,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
+import numbers as kinds
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -20,6 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.masked import MaskedTensor
+
+from disentangled.types import Code
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -33,6 +38,9 @@ NAMES = "SU"
 """Kinds of text."""
 
 EPS = torch.finfo(torch.float64).eps
+
+LARGEST = 2**63 - 1
+"""The largest whole number that arrays hold."""
 
 NATIVE = (torch.float16, torch.float32, torch.float64)
 """Floats of torch that numpy knows."""
@@ -90,19 +98,30 @@ def _is_plain(values: Any) -> bool:
     return (
         isinstance(values, Tensor)
         and not isinstance(values, MaskedTensor)
-        and values.layout == torch.strided
         and values.device.type != "meta"
-        and not values.is_complex()
+        and not _foreign(values)
+        and not values.is_neg()  # a view that numpy does not read
     )
 
 
+def _foreign(tensor: Tensor) -> str:
+    """What a tensor is that is no plain array of real numbers, in a word; "" for one that is."""
+    if tensor.is_nested:
+        return "nested"
+    if tensor.is_quantized:
+        return "quantized"
+    if tensor.is_complex():
+        return "complex"
+    return "" if tensor.layout == torch.strided else "sparse"
+
+
 def tensor(values: Any, name: str) -> Tensor:
-    """`values` as a tensor: one as it is, on its device; others as bool, uint8, int64 or floats.
+    """`values` as a dense tensor: one as it is, where it is; others as bool, uint8, int64, floats.
 
     Raises: ValueError as `numbers`.
     """
     if isinstance(values, Tensor) and not isinstance(values, MaskedTensor):
-        return values
+        return _dense(values, name)
     found = numbers(values, name)
     if found.dtype.kind in "iu" and found.dtype != np.uint8:
         found = found.astype(np.int64)
@@ -110,17 +129,25 @@ def tensor(values: Any, name: str) -> Tensor:
 
 
 def of_arrays(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """A function of tensors that takes other arrays too, and named tuples of them.
+    """A function of tensors that takes other arrays too, and refuses what its annotations do not
+    say: a Tensor, a Code of three of one shape, a float that is finite.
 
-    Tensors go through as they are, so that slopes and `torch.func` see nothing of it. Other
-    arrays, of whole numbers too, come in as float64. What is no array stays.
+    Tensors go through as they are, so that slopes and `torch.func` see nothing of it; sparse ones
+    become dense. Other arrays, of whole numbers too, come in as float64.
+
+    Raises: ValueError that names the argument.
     """
+    names = list(inspect.signature(function).parameters)
+    forms = {n: FORMS[a] for n, a in function.__annotations__.items() if a in FORMS}
+
+    def came(name: str, value: Any) -> Any:
+        return forms[name](value, name) if name in forms else value
 
     @functools.wraps(function)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        names = list(function.__code__.co_varnames)
-        positional = (_tensor(a, n) for a, n in zip(args, names, strict=False))
-        return function(*positional, **{n: _tensor(a, n) for n, a in kwargs.items()})
+        first: list[Any] = [came(n, a) for n, a in zip(names, args, strict=False)]
+        more: tuple[Any, ...] = args[len(names) :]  # too many, which the function says
+        return function(*first, *more, **{n: came(n, a) for n, a in kwargs.items()})
 
     return wrapped
 
@@ -141,7 +168,57 @@ def whole(value: Any, name: str, least: int | None = None, most: int | None = No
     too_small, too_large = least is not None and number < least, most is not None and number > most
     if is_bool or too_small or too_large:
         raise ValueError(expected)
+    if abs(number) > LARGEST:
+        raise ValueError(f"{name} must be a whole number of at most 2**63 - 1, got {value!r}")
     return number
+
+
+def real(value: Any, name: str) -> float:
+    """`value` as a float: a finite number of Python, numpy, torch or a decimal one.
+
+    Raises: ValueError that names the argument when it is none (text, True and None are none).
+    """
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, Tensor | np.ndarray) and value.ndim == 0:
+        value = value.item()
+    try:
+        plain = isinstance(value, kinds.Real | Decimal) and not isinstance(value, bool)
+        number = float(value) if plain else math.nan
+    except OverflowError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+def place(device: Any) -> torch.device:
+    """The device of a name, as "cpu" or "cuda", whether it is here or not.
+
+    Raises: ValueError when torch knows none of that name.
+    """
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        said = str(error).partition("\n")[0]
+        raise ValueError(
+            f"expected a device, as 'cpu' or 'cuda', got {device!r}: {said}"
+        ) from error
+
+
+def several(values: Any, name: str) -> list[Any]:
+    """What a list, a tuple, an array or an iterator holds, in its order.
+
+    Raises: ValueError that names the argument for one thing alone, for text, and for what has no
+    order or has keys.
+    """
+    no_order = isinstance(values, str | bytes | set | frozenset | Mapping)
+    if no_order or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list, got {_kind(values)} {values!r}")
+    try:
+        return list(values)
+    except TypeError:  # an array without axes
+        raise ValueError(f"{name} must be a list, got one value {values!r}") from None
 
 
 @contextlib.contextmanager
@@ -164,13 +241,16 @@ def entry(function: Callable[Parameters, Returned]) -> Callable[Parameters, Retu
 
     Raises: ValueError that says which generator to pass.
     """
-    names = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    asked = parameters.get("generator")
+    may_be_none = asked is None or asked.default is None
 
     @functools.wraps(function)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        given = dict(zip(names, args, strict=False)) | kwargs
+        given = dict(zip(parameters, args, strict=False)) | kwargs
         came = given.get("generator")
-        if came is not None and not isinstance(came, torch.Generator):
+        is_none = came is None and (may_be_none or "generator" not in given)
+        if not (is_none or isinstance(came, torch.Generator)):
             raise ValueError(
                 f"generator of {function.__name__} must be a torch.Generator, got {_kind(came)}: "
                 "pass torch.Generator().manual_seed(0), with a seed of yours"
@@ -217,6 +297,8 @@ def _of_tensor(tensor: Tensor, name: str) -> NDArray[Any]:
         return _of_tensor(tensor.get_data(), name)
     if tensor.device.type == "meta":
         raise _Refused(f"{name} must be an array of numbers, got a tensor on 'meta', without any")
+    if (kind := _foreign(tensor)) in ("nested", "quantized"):
+        raise _Refused(f"{name} must be an array of numbers, got a {kind} tensor")
     plain = tensor.detach().to_dense().cpu().resolve_neg().resolve_conj()
     foreign = plain.is_floating_point() and plain.dtype not in NATIVE
     return (plain.float() if foreign else plain).numpy()
@@ -238,14 +320,41 @@ def _refuse_missing(mask: NDArray[np.bool_], name: str, how: str) -> None:
         )
 
 
-def _tensor(value: Any, name: str) -> Any:
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        if all(isinstance(part, Tensor | float) for part in value):
-            return value
-        parts = value._asdict().items()
-        return type(value)(**{field: _tensor(part, f"{name}.{field}") for field, part in parts})
-    given = isinstance(value, (list, tuple, *ARRAYS)) and not isinstance(value, Tensor)
-    return floats(value, name) if given else value
+def _tensor(value: Any, name: str) -> Tensor:
+    given = isinstance(value, Tensor) and not isinstance(value, MaskedTensor)
+    return _dense(value, name) if given else floats(value, name)
+
+
+def _dense(tensor: Tensor, name: str) -> Tensor:
+    """A tensor as it is, a sparse one dense."""
+    if (foreign := _foreign(tensor)) == "sparse":
+        return tensor.to_dense()
+    if foreign:
+        raise ValueError(f"{name} must be an array of real numbers, got a {foreign} tensor")
+    return tensor
+
+
+def _code(value: Any, name: str) -> Code:
+    if not isinstance(value, Code):
+        raise ValueError(
+            f"{name} must be a Code(z, mean, logvar), got {_kind(value)}: "
+            "from disentangled.types import Code"
+        )
+    z = _tensor(value.z, f"{name}.z")
+    mean, logvar = _tensor(value.mean, f"{name}.mean"), _tensor(value.logvar, f"{name}.logvar")
+    if not z.shape == mean.shape == logvar.shape:
+        shapes = ", ".join(str(tuple(part.shape)) for part in (z, mean, logvar))
+        raise ValueError(f"{name} must have z, mean and logvar of one shape, got {shapes}")
+    return Code(z, mean, logvar)
+
+
+def _weight(value: Any, name: str) -> Any:
+    """A number that multiplies a term: a tensor without axes too, which may ask for a slope."""
+    return value if isinstance(value, Tensor) and value.ndim == 0 else real(value, name)
+
+
+FORMS: dict[Any, Callable[[Any, str], Any]] = {"Tensor": _tensor, "Code": _code, "float": _weight}
+"""How arguments of an annotation come in (see `of_arrays`)."""
 
 
 def _kind(values: Any) -> str:

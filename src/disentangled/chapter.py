@@ -39,6 +39,10 @@ def start(
     Raises:
         ValueError: an unknown parameter or profile; the valid ones are listed.
     """
+    if not (isinstance(name, str) and name.isidentifier()):
+        raise ValueError(f"a chapter is called by the stem of its file, got {name!r}")
+    if not isinstance(namespace, MutableMapping):
+        raise ValueError(f"expected the notebook's globals(), got {type(namespace).__name__}")
     if _STARTED not in namespace:  # later runs of the cell see the reader's own variables
         unknown = _plain(namespace) - set(parameters)
         if unknown:
@@ -52,7 +56,7 @@ def start(
             f"chapter {name} needs {', '.join(missing)}; run the cell tagged parameters first"
         )
     profile = namespace["profile"]
-    if profile not in PROFILES:
+    if not isinstance(profile, str) or profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
     namespace[_STARTED] = True
     style.use_style()

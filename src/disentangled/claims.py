@@ -211,7 +211,7 @@ def empirical(found: Mapping[str, OnRows], *, page: Chapter) -> list[Record]:
     Raises:
         ValueError: a claim that `statements/` does not hold, or no rows under the page's profile.
     """
-    if page.profile not in found:
+    if not isinstance(found, Mapping) or page.profile not in found:
         raise ValueError(f"no claims are given for {page.profile}, the page's profile")
     for name in {name for of in found.values() for name in of.tests}:
         _declared(name, page, "")
@@ -328,7 +328,7 @@ def summary(page: Chapter) -> pd.DataFrame:
 def _declared(id: str, page: Chapter, verdict: str | None = None) -> dict[str, str]:
     """The row of `statements/`, which must belong to the page and have the verdict."""
     rows = {row["id"]: row for row in records.statements().to_dict("records")}
-    if id not in rows:
+    if not isinstance(id, str) or id not in rows:
         raise ValueError(
             f"no statement {id!r} in the statements/ of the package; add it to its paper's file,"
             " or mend the id"

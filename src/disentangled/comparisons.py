@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
+from disentangled.arrays import numbers, real, several
+
 LEVEL = 0.05
 """Of the tests; the intervals have a coverage of 1 - LEVEL."""
 
@@ -96,7 +98,10 @@ def compare_panels(panels: Sequence[Panel], *, matters: float) -> Comparison:
     Raises:
         ValueError: as `compare`, or no panel.
     """
-    samples = [(_sample(one), _sample(other)) for one, other in panels]
+    pairs = [several(pair, "a panel") for pair in several(panels, "panels")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"a panel is a pair of samples (treated, control), got {panels!r}")
+    samples = [(_sample(one), _sample(other)) for one, other in pairs]
     if not samples:
         raise ValueError("expected at least one panel of runs, got none")
 
@@ -350,7 +355,8 @@ def _four(
     matters: float,
 ) -> Comparison:
     """The four questions asked of a test of "the effect is above a threshold"."""
-    if not (math.isfinite(matters) and matters > 0):
+    matters = real(matters, "the smallest effect that matters")
+    if matters <= 0:
         raise ValueError(
             f"the smallest effect that matters must be a number above 0, got {matters}; declare "
             "it in the unit of the compared quantity"
@@ -370,7 +376,7 @@ def _four(
 
 def _fisher(panels: Sequence[ArrayLike]) -> tuple[float, float, int]:
     """Pooled atanh of Spearman's correlations, its standard error, and the fewest runs."""
-    tables = [_sample(panel) for panel in panels]
+    tables = [_sample(panel) for panel in several(panels, "panels")]
     if not tables:
         raise ValueError("expected at least one panel of runs, got none")
     found = []
@@ -398,7 +404,7 @@ def _trimmed(table: Floats) -> tuple[Floats, Floats, int]:
 
 
 def _sample(values: ArrayLike) -> Floats:
-    sample = np.asarray(values, dtype=np.float64)
+    sample = np.asarray(numbers(values, "a sample"), dtype=np.float64)
     if sample.ndim == 0 or len(sample) < FEWEST:
         raise ValueError(
             f"a sample needs at least four seeds, got shape {sample.shape}; complete the rows"
@@ -419,7 +425,7 @@ def holm(p_values: ArrayLike) -> Floats:
     Raises:
         ValueError: a p-value outside [0, 1].
     """
-    values = np.asarray(p_values, dtype=np.float64)
+    values = np.asarray(numbers(p_values, "p_values"), dtype=np.float64)
     if values.ndim != 1 or not np.all((values >= 0) & (values <= 1)):
         raise ValueError(f"p_values must be a list of numbers in [0, 1], got {p_values!r}")
     order = np.argsort(values, kind="stable")

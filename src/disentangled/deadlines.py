@@ -7,7 +7,6 @@ process, and before the first of a kind a guess.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator
@@ -17,10 +16,12 @@ from functools import cache
 import torch
 
 from disentangled import costs
+from disentangled.arrays import real
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
 from disentangled.hardware import Hardware
 from disentangled.runs import CHUNK
+from disentangled.scoring import SCORES
 from disentangled.stacks import image_shape
 
 RESERVE = 8.0
@@ -36,16 +37,16 @@ GUESSED_SHARE = 0.25
 sweep that is cut again and again would stand still."""
 
 WARM_UP = 3.0  # seconds until a stack is built and its device is warm
-A_SCORE = 3.0  # seconds a score of a model, beside encoding and decoding all images twice
 PASSES = 2
 
 
 def guessed_scoring(setting: Setting, step: int, one_pass: float = 0.0) -> float:
-    """Seconds that the scoring of one model at a step may take, before one was seen.
+    """Seconds that the scoring of one model at a step may take, before one was seen: what its
+    scores took elsewhere (see `scoring.ModelScore`), and two passes over all images.
 
     one_pass: seconds of encoding all images.
     """
-    return PASSES * one_pass + A_SCORE * len(setting.scores_at(step))
+    return PASSES * one_pass + sum(SCORES[name].seconds for name in setting.scores_at(step))
 
 
 class Deadline:
@@ -85,7 +86,8 @@ def in_minutes(minutes: float, clock: Callable[[], float] = time.time) -> Deadli
     Raises:
         ValueError: minutes that are not above 0.
     """
-    if not (minutes > 0 and math.isfinite(minutes)):
+    minutes = real(minutes, "minutes")
+    if minutes <= 0:
         raise ValueError(
             f"minutes must be a number above 0, got {minutes}; leave it out to train all that is "
             "missing"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from disentangled.arrays import EPS, entry, floats, of_arrays, rounding, whole
+from disentangled.arrays import EPS, entry, floats, of_arrays, real, rounding, whole
 
 LOG_TWO_PI = math.log(2 * math.pi)
 
@@ -214,7 +214,7 @@ def equicorrelated(n_axes: int, sigma: float) -> Tensor:
     The paper takes sigma in [0, 1); at both ends of the interval the matrix is singular.
     Source: Yang et al. 2020 (paper A), eq. 13.
     """
-    n_axes = whole(n_axes, "n_axes", 1)
+    n_axes, sigma = whole(n_axes, "n_axes", 1), real(sigma, "sigma")
     lowest = -1 / (n_axes - 1) if n_axes > 1 else -1.0
     if not lowest <= sigma <= 1:
         raise ValueError(

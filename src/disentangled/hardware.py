@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from disentangled.arrays import single_precision, whole
+from disentangled.arrays import place, single_precision, whole
 
 CPU_BUDGET = 4 * 2**30
 """Bytes that a stack may take on a CPU."""
@@ -54,7 +54,7 @@ class Hardware:
     graph: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "device", torch.device(self.device))
+        object.__setattr__(self, "device", place(self.device))
         if self.memory is not None:
             object.__setattr__(self, "memory", whole(self.memory, "memory", 1))
 

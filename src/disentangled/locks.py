@@ -1,10 +1,11 @@
-"""Claims on runs: locks of the operating system, which a killed process cannot leave behind."""
+"""Claims on files: locks of the operating system, which a killed process cannot leave behind."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,8 +13,13 @@ from pathlib import Path
 
 import filelock
 
+from disentangled.progress import terminal
+
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What a file system without locks answers."""
+
+PATIENCE = 5.0  # seconds of waiting in silence for what another process has claimed
+POLL = 0.2  # seconds between looks at whether it still has
 
 
 def _lock(path: Path) -> Path:
@@ -22,9 +28,9 @@ def _lock(path: Path) -> Path:
 
 @contextmanager
 def claimed(path: Path) -> Iterator[bool]:
-    """Claim a run for this process: True if it got it, False if another process works on it.
+    """Claim a file for this process: True if it got it, False if another process works on it.
 
-    path: of the run's row file, beside which the lock lies; it says who holds it.
+    path: of a run's row file, or any other, beside which the lock lies; it says who holds it.
 
     Raises:
         OSError: locks do not work in this folder.
@@ -40,6 +46,27 @@ def claimed(path: Path) -> Iterator[bool]:
     finally:
         if got:
             lock.release()
+
+
+@contextmanager
+def awaited(path: Path) -> Iterator[None]:
+    """Claim a file as soon as no other process has a claim on it.
+
+    After `PATIENCE` of waiting the terminal is told for what this process waits, and for whom.
+
+    Raises:
+        OSError: locks do not work in this folder.
+    """
+    told, begun = False, time.monotonic()
+    while True:
+        with claimed(path) as got:
+            if got:
+                yield
+                return
+        if not told and time.monotonic() - begun > PATIENCE:
+            print(f"waits for {path}, which {holder(path)} makes", file=terminal(), flush=True)
+            told = True
+        time.sleep(POLL)
 
 
 def _acquired(lock: filelock.BaseFileLock, folder: Path) -> bool:
@@ -74,7 +101,7 @@ def _none_here(folder: Path, why: object) -> OSError:
 
 
 def holder(path: Path) -> str:
-    """Who has the claim on a run, in words, as the lock beside its row file says."""
+    """Who has the claim on a file, in words, as the lock beside it says."""
     try:
         return _lock(path).read_text() or "another process"
     except OSError:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from disentangled import gaussian
-from disentangled.arrays import whole
+from disentangled.arrays import real, whole
 from disentangled.estimators import SCHEMES
 from disentangled.nets import NETS, builder, names, version
 from disentangled.objectives import OBJECTIVES, Recipe
@@ -34,6 +34,9 @@ PRECISIONS = {
 NO_WEIGHTS: Mapping[str, float | str] = MappingProxyType({})
 NO_NETS: Mapping[str, str] = MappingProxyType({})
 
+NAMES = ("experiment", "profile", "dataset", "objective", "net", "critic", "precision")
+"""Settings that are names."""
+
 LATE: Mapping[str, Any] = {
     "nets": {},
     "noise_correlation": 0.0,
@@ -46,7 +49,7 @@ LATE: Mapping[str, Any] = {
 
 def known(kind: str, name: str, names: Mapping[str, Any]) -> None:
     """Raise a ValueError that lists the valid names unless the name is one of them."""
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise ValueError(f"unknown {kind} {name!r}; choose one of {', '.join(sorted(names))}")
 
 
@@ -95,6 +98,13 @@ class Run:
     axes_per_feature: int = 1
 
     def __post_init__(self) -> None:
+        for name in NAMES:
+            if not isinstance(text := getattr(self, name), str):
+                raise ValueError(f"{name} must be a name, got {text!r}")
+            object.__setattr__(self, name, str(text))
+        for name in ("weights", "nets"):
+            if not isinstance(given := getattr(self, name), Mapping):
+                raise ValueError(f"{name} must be a dict by name, got {given!r}")
         known("objective", self.objective, OBJECTIVES)
         recipe = OBJECTIVES[self.objective]
         recipe.check()
@@ -118,13 +128,13 @@ class Run:
         if "scheme" in weights:
             known("scheme", str(weights["scheme"]), SCHEMES)
         sizes = ("size", "pixel_area", "n_axes", "batch", "axes_per_feature")
-        for name in (*sizes, "learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
         for name in (*sizes, "steps", "steps_after"):
             object.__setattr__(self, name, whole(getattr(self, name), name))
         for name in ("learning_rate", "noise_correlation", "cooldown"):
-            object.__setattr__(self, name, float(getattr(self, name)))
+            object.__setattr__(self, name, real(getattr(self, name), name))
+        for name in (*sizes, "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
         if self.steps <= 0 or self.steps % CHUNK:
             raise ValueError(f"steps must be a positive multiple of {CHUNK}, got {self.steps}")
         if self.steps_after < 0 or self.steps_after % CHUNK:
@@ -159,13 +169,7 @@ class Run:
 
     def _number(self, name: str, weight: Any) -> float:
         """A weight as a float; a ValueError unless it is a finite number."""
-        try:
-            number = float(weight)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise ValueError(f"{name} of {self.objective} must be a finite number, got {weight!r}")
-        return number
+        return real(weight, f"{name} of {self.objective}")
 
     def _check_nets(self, recipe: Recipe) -> None:
         """Name the net of every role once, and check that each can play it."""
@@ -178,7 +182,7 @@ class Run:
             )
         if self.critic and "critic" not in recipe.nets:
             raise ValueError(f"{self.objective} has no critic, got {self.critic!r}; leave it out")
-        strange = sorted(set(self.nets) - set(recipe.nets))
+        strange = sorted(map(str, set(self.nets) - set(recipe.nets)))
         if strange:
             raise ValueError(
                 f"{self.objective} has no net {', '.join(strange)}; its nets are "

@@ -37,8 +37,11 @@ def read(path: Path, again: str) -> dict[str, Any]:
         again: the end of every message, which says how the file is made anew.
 
     Raises:
-        ValueError: no JSON object, or one that has no digest or was edited after it was written.
+        ValueError: no file, no JSON object, or one that has no digest or was edited after it was
+            written.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError(f"{path} is no file; {again}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         came = content.pop(DIGEST, None)

@@ -8,14 +8,11 @@ unpickled.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import re
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,7 +26,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from disentangled import sealed
+from disentangled import disks, sealed
+from disentangled.data.files import DAMAGE
 from disentangled.locks import claimed as claimed
 
 COLUMNS = [
@@ -47,8 +45,11 @@ ROOT = "DISENTANGLED_RESULTS"
 SEAL = "digest"
 """The word of a file of tensors that holds the digest over the tensors and all other words."""
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What a disk answers that is full, or full for this user."""
+AGAIN = " and start again: what was done before is kept"
+"""What to do on a full disk, behind which folder needs room."""
+
+MOST_OF_PICTURES = 2**30
+"""Bytes that the pictures of a run may have unpacked: a small file may declare any number."""
 
 _ELSEWHERE: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
 
@@ -120,22 +121,14 @@ def written_aside(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk is full; the message names the path.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield aside
-        move(aside, path)
-    except (OSError, safetensors.SafetensorError) as error:
-        # safetensors says so in words alone
-        if getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error):
-            raise OSError(
-                errno.ENOSPC,
-                "no space is left on the disk; free some and start again, what was done is kept",
-                str(path),
-            ) from error
-        raise
-    finally:
-        aside.unlink(missing_ok=True)
+    with disks.writing(path, AGAIN):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield aside
+            move(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def move(path: Path, place: Path) -> None:
@@ -254,8 +247,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], **about: str) -> No
     """Write tensors and a few words about them (safetensors), with a digest over both."""
     with written_aside(path) as aside:
         whole = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        sealed = about | {SEAL: _digest_of_tensors(whole, about)}
-        safetensors.torch.save_file(whole, aside, metadata=sealed)
+        words = about | {SEAL: _digest_of_tensors(whole, about)}
+        safetensors.torch.save_file(whole, aside, metadata=words)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -299,9 +292,19 @@ def read_pictures(path: Path, *names: str) -> list[np.ndarray]:
         DamagedFile: the file is cut off or holds something else.
     """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("no file is there that can be read")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return [archive[name] for name in names]
-    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            declared = sum(member.file_size for member in archive.zip.infolist())
+            if declared > MOST_OF_PICTURES:
+                raise ValueError(
+                    f"its arrays declare {declared:,} bytes, allowed are {MOST_OF_PICTURES:,}"
+                )
+            found = [archive[name] for name in names]
+            if not all(isinstance(array, np.ndarray) for array in found):
+                raise ValueError("a member is no array")  # numpy gives it as bytes
+            return found
+    except (*DAMAGE, TypeError, AttributeError, MemoryError) as error:
         raise DamagedFile(
             f"{path} does not hold the pictures {', '.join(names)} ({error}); delete it and the "
             "run's row file, and the next sweep will redo both"

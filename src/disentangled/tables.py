@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,7 @@ def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
         ValueError: two numbers of a run and step in one column, a pick that is no row, an unknown
             objective, or a row without its swept weight.
     """
+    _check(rows, [*KIND, "value", "objective", "weights", "noise", "run_id", "step"])
     pairs = list(zip(rows["objective"], rows["weights"], strict=True))
     weights = {pair: swept_weight(*pair) for pair in set(pairs)}
     named = rows.assign(
@@ -74,8 +75,11 @@ def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
             )
         ],
     )
-    wanted = {name: (k,) if isinstance(k, str) else k for name, k in (pick or {}).items()}
-    elsewhere = {*_factor_by_factor(rows), *LEFT_OUT, *(kind[0] for kind in wanted.values())}
+    if not isinstance(pick := pick or {}, Mapping):
+        raise ValueError(f"pick must be a dict, columns by name, got {pick!r}")
+    wanted = {name: (k,) if isinstance(k, str) else tuple(k or ()) for name, k in pick.items()}
+    kinds = {part for kind in wanted.values() for part in kind[:1]}
+    elsewhere = {*_factor_by_factor(rows), *LEFT_OUT, *kinds}
     picked = [_picked(named, name, kind) for name, kind in wanted.items()]
     named = pd.concat([named[~named["quantity"].isin(elsewhere)], *picked])
     _refuse_two_numbers_in_one_place(named)
@@ -84,6 +88,20 @@ def per_run(rows: pd.DataFrame, *, pick: Pick | None = None) -> pd.DataFrame:
     is_last = table["step"] == table.groupby("run_id")["step"].transform("max")
     table["last"] = is_last.astype(bool)  # also without any rows
     return table
+
+
+def _check(table: Any, columns: Sequence[str]) -> None:
+    """A table must have these columns.
+
+    Raises:
+        ValueError: no table, or columns that are missing.
+    """
+    if not isinstance(table, pd.DataFrame) or not set(columns) <= set(table.columns):
+        came = list(table.columns) if isinstance(table, pd.DataFrame) else type(table).__name__
+        raise ValueError(
+            f"expected a table with the columns {', '.join(columns)}, as `sweeps.rows` and "
+            f"`per_run` give it, got {came}"
+        )
 
 
 def _factor_by_factor(rows: pd.DataFrame) -> set[str]:
@@ -171,6 +189,7 @@ def grid(runs: pd.DataFrame, experiment: str) -> pd.DataFrame:
     Objective and weight do not tell a variant from the setting that it varies: whoever asks for
     them asks the table of the grid.
     """
+    _check(runs, ["run_id", "profile"])
     return runs[~runs["run_id"].isin(list(_variants(runs, experiment)))]
 
 
@@ -180,6 +199,7 @@ def variant(runs: pd.DataFrame, experiment: str, name: str) -> pd.DataFrame:
     Raises:
         ValueError: a name that no profile of the table declares; the message lists the names.
     """
+    _check(runs, ["run_id", "profile"])
     named = _variants(runs, experiment)
     if named:
         known(f"variant of {experiment}", name, dict.fromkeys(named.values()))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from disentangled import data as datasets
 from disentangled import hardware as machines
-from disentangled.arrays import entry, whole
+from disentangled.arrays import entry, several, whole
 from disentangled.costs import groups
 from disentangled.data import FactorData
 from disentangled.fitted import Fitted
@@ -172,7 +172,11 @@ def fit(
     Raises:
         ValueError: no seeds, or one twice.
     """
-    seeds = [whole(seed, "a seed", 0) for seed in seeds]
+    for name, value, kind in (("run", run, Run), ("data", data, FactorData),
+                              ("hardware", hardware, Hardware)):  # fmt: skip
+        if not (isinstance(value, kind) or (value is None and kind is not Run)):
+            raise ValueError(f"{name} must be a {kind.__name__}, got {value!r}")
+    seeds = [whole(seed, "a seed", 0) for seed in several(seeds, "seeds")]
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"expected at least one seed and none twice, got {list(seeds)}")
     hardware = hardware or Hardware()

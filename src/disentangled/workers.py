@@ -32,8 +32,6 @@ from disentangled.training import Checkpoint, Progress, trajectory
 STOPPED = "stopped"
 """Stands for a score in the row file of a run that stopped: one number, the step."""
 
-PATIENCE = 5.0  # seconds of waiting in silence for runs that another process has claimed
-
 
 def train(
     setting: Setting, data: FactorData, hardware: Hardware, deadline: Deadline | None = None
@@ -87,9 +85,9 @@ def tidy(settings: Sequence[Setting]) -> None:
 
 
 def waits(left: Sequence[Setting], waited: float, seconds: float) -> float:
-    """What is said before waiting on while others have claims on all that is left: after
-    `PATIENCE`, on the terminal, for what and for whom. Returns the seconds waited by then."""
-    if waited <= PATIENCE < waited + seconds:
+    """What is said before waiting on while others have claims on all that is left: for what and
+    for whom, on the terminal, after `locks.PATIENCE`. Returns the seconds waited by then."""
+    if waited <= locks.PATIENCE < waited + seconds:
         held: dict[str, list[str]] = {}
         for setting in left:
             for seed in setting.seeds:

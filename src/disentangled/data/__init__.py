@@ -203,7 +203,7 @@ def check(name: str, size: int) -> None:
 
 
 def _entry(name: str) -> DataSet:
-    if name not in DATA_SETS:
+    if not isinstance(name, str) or name not in DATA_SETS:
         raise ValueError(f"expected a data set, one of {sorted(DATA_SETS)}, got {name!r}")
     return DATA_SETS[name]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,6 +89,16 @@ def check_factors(
             )
 
 
+def check_text(what: str, text: Any) -> None:
+    """What titles and rows say must be text.
+
+    Raises:
+        ValueError: no text, or none of it.
+    """
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{what} must be text, got {text!r}")
+
+
 def check_named(name: str, what: str, some: Sequence[str], names: tuple[str, ...]) -> None:
     """Some factors, called `what`, must be a sequence of distinct names of factors.
 
@@ -95,6 +106,7 @@ def check_named(name: str, what: str, some: Sequence[str], names: tuple[str, ...
         ValueError: other names; the message begins with the name of the data.
     """
     listed = isinstance(some, Sequence) and not isinstance(some, str)
+    listed = listed and all(isinstance(part, str) for part in some)
     if not listed or len(set(some)) != len(some) or not set(some) <= set(names):
         raise ValueError(
             f"{name}: expected {what} as distinct names of factors, of {names}, got {some!r}; "

@@ -41,11 +41,12 @@ UNORDERED = ("shape",)
 """An ellipse is not between a square and a heart."""
 
 SHAPES = ("square", "ellipse", "heart")
-SCALES = torch.arange(5, 11, dtype=torch.float64) / 10
+# on the CPU, whatever torch's default device is when this is imported
+SCALES = torch.arange(5, 11, dtype=torch.float64, device="cpu") / 10
 # linspace with both ends: index 39 is index 0 once around, and is made the same number here, so
 # that the two images agree to the last pixel
-ORIENTATIONS = 2 * math.pi * (torch.arange(40, dtype=torch.float64) % 39) / 39
-POSITIONS = torch.arange(32, dtype=torch.float64) / 31
+ORIENTATIONS = 2 * math.pi * (torch.arange(40, dtype=torch.float64, device="cpu") % 39) / 39
+POSITIONS = torch.arange(32, dtype=torch.float64, device="cpu") / 31
 
 OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
 GRID_FILE = "dsprites_downsampled.npz"

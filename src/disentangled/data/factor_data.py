@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from disentangled.data.consistency import (
     check_images,
     check_named,
     check_pixels,
+    check_text,
 )
 from disentangled.data.images import Images, as_images, image_index
 from disentangled.types import Batch
@@ -61,13 +61,17 @@ class FactorData:
         nuisances: Sequence[str] = (),
         unordered: Sequence[str] = (),
     ) -> None:
+        check_text("name", name)
+        check_text(f"{name}: source", source)
         self.name = name
         self.source = source
         self.images = as_images(images)
         self.factors = arrays.tensor(factors, f"{name}: factors")
-        self.factor_names = (factor_names,) if isinstance(factor_names, str) else (*factor_names,)
+        named = [factor_names] if isinstance(factor_names, str) else factor_names
+        self.factor_names = tuple(arrays.several(named, f"{name}: factor_names"))
         self.factor_sizes = tuple(
-            arrays.whole(s, f"{name}: a factor's size") for s in factor_sizes
+            arrays.whole(s, f"{name}: a factor's size")
+            for s in arrays.several(factor_sizes, f"{name}: factor_sizes")
         )
         check_images(name, self.images)
         check_pixels(name, self.images)
@@ -118,6 +122,7 @@ class FactorData:
 
     def to(self, device: torch.device | str) -> FactorData:
         """The same data with images and factors on device; drawing stays on the CPU."""
+        device = arrays.place(device)
         return self._replace(self.images.to(device), self.factors.to(device), self.probabilities)
 
     @entry
@@ -159,9 +164,10 @@ class FactorData:
         Raises:
             ValueError: a factor that the data do not have.
         """
-        if factor in self.factor_names:
-            return self.factor_names.index(str(factor))
-        if not isinstance(factor, str):
+        if isinstance(factor, str):
+            if factor in self.factor_names:
+                return self.factor_names.index(factor)
+        else:
             factor = arrays.whole(factor, f"the number of a factor of {self.name}")
             if 0 <= factor < len(self.factor_names):
                 return factor
@@ -177,15 +183,19 @@ class FactorData:
 
     def pixels(self, index: Any) -> Tensor:
         """Images at index as float32 in [0, 1], shape index.shape + (C, H, W), on the device."""
-        return (
-            self.images[torch.as_tensor(image_index(index)).to(self.device)].to(torch.float32)
-            / 255
-        )
+        return self.images[self._numbers(index)].to(torch.float32) / 255
 
     def batch(self, index: Any) -> Batch:
         """Images and factors at index (B,)."""
-        index = torch.as_tensor(image_index(index)).to(self.device)
+        index = self._numbers(index)
         return Batch(self.pixels(index), self.factors[index], index)
+
+    def _numbers(self, index: Any) -> Tensor:
+        """An index of images as a tensor on the device."""
+        index = image_index(index)
+        if isinstance(index, slice) or index is ...:
+            index = torch.arange(len(self), device="cpu")[index]
+        return torch.as_tensor(index, device=self.device)
 
     @entry
     def draw_index(self, n: int, generator: Generator) -> Tensor:
@@ -253,12 +263,13 @@ class FactorData:
                 a combination of factors that no image has.
         """
         wanted = arrays.floats(table, f"{self.name}: table")
-        columns = [self.factor_index(factor) for factor in factors]
+        asked = arrays.several(factors, f"{self.name}: factors")
+        columns = [self.factor_index(factor) for factor in asked]
         sizes = tuple(self.factor_sizes[column] for column in columns)
         if tuple(wanted.shape) != sizes or len(set(columns)) != len(columns):
             raise ValueError(
                 f"{self.name}: expected a table of shape {sizes} for distinct factors "
-                f"{tuple(factors)}, got {tuple(wanted.shape)}"
+                f"{tuple(asked)}, got {tuple(wanted.shape)}"
             )
         before = self.probabilities
         if before is None:
@@ -266,7 +277,7 @@ class FactorData:
         try:
             after = drawing.following(wanted, self.factors[:, columns].cpu(), before)
         except ValueError as error:
-            raise ValueError(f"{self.name}, {tuple(factors)}: {error}") from error
+            raise ValueError(f"{self.name}, {tuple(asked)}: {error}") from error
         return self._replace(self.images, self.factors, after)
 
     @entry
@@ -276,7 +287,8 @@ class FactorData:
         Raises:
             ValueError: a fraction that leaves a part empty.
         """
-        n_first = round(fraction * len(self)) if math.isfinite(fraction) else 0
+        share = arrays.real(fraction, f"{self.name}: expected a fraction, which")
+        n_first = round(share * len(self)) if 0 < share < 1 else 0
         if not 0 < n_first < len(self):
             raise ValueError(
                 f"{self.name}: expected a fraction that leaves images on both sides of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import lzma
 import os
@@ -11,14 +10,15 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib import format as npy
 from numpy.typing import NDArray
+
+from disentangled import disks, locks
 
 ENVIRONMENT = "DISENTANGLED_DATA"
 BLOCK = 4096
@@ -31,8 +31,8 @@ DAMAGE = (
 )  # fmt: skip
 """What readers raise of damaged files, according to where the damage is."""
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-"""What the system says of a disk that takes no more."""
+ELSEWHERE = f", or set {ENVIRONMENT} to a folder of yours with room"
+"""What to do on a full disk, behind which folder needs room."""
 
 
 def download_folder() -> Path:
@@ -65,8 +65,9 @@ def find(
     folders = [folder for place in roots(root) for folder in (place, place / subfolder)]
     for name in names:
         for folder in folders:
-            if (folder / name).exists():
-                return folder / name
+            place = folder / name
+            if place.is_file() or place.is_dir():  # a pipe would be waited for
+                return place
     named = os.environ.get(ENVIRONMENT)
     gone = root is None and named and not Path(named).is_dir()
     raise FileNotFoundError(
@@ -78,19 +79,18 @@ def find(
 def claim(paths: list[Path]) -> tuple[Path | None, AbstractContextManager[object]]:
     """The first of these files that can be written, and the lock that guards it until it ends.
 
-    The lock is one of the operating system, which a killed process cannot leave behind.
+    Where another process has the lock this one waits, and says so (see `locks.awaited`).
     """
     for path in paths:
         try:
             there = next(folder for folder in path.parents if folder.exists())
             if not there.stat().st_mode & 0o222:  # root could write, and should not
                 continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path.with_name(f".{path.stem}.lock"))
-            lock.acquire()
+            held = ExitStack()
+            held.enter_context(locks.awaited(path))
         except OSError:
             continue
-        return path, lock
+        return path, held
     return None, nullcontext()
 
 
@@ -132,23 +132,13 @@ def reading(path: Path, expected: str, mend: str) -> Iterator[None]:
         raise unread(path, expected, error, mend) from error
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> AbstractContextManager[None]:
     """Where there is no room for a file, the error names it and says what to do.
 
     Raises:
         OSError: the disk is full, or may not be written to.
     """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise OSError(
-            error.errno,
-            f"{os.strerror(error.errno)}: {path} was not written, and nothing of it was kept. "
-            f"Make room in {path.parent}, or set {ENVIRONMENT} to a folder of yours with room",
-        ) from error
+    return disks.writing(path, ELSEWHERE)
 
 
 def check_size(path: Path, what: str, declared: int, allowed: int, mend: str) -> None:

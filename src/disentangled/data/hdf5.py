@@ -46,11 +46,23 @@ def dataset(
     array = file.get(key)
     if not isinstance(array, h5py.Dataset):
         raise bad_file(path, f"an array {key!r}", f"the keys {list(file)}", mend)
+    check_own(path, file, array, mend)
     if array.shape != shape or not np.issubdtype(array.dtype, dtype):
         expected = f"{key} as {dtype.__name__} of shape {shape}"
         raise bad_file(path, expected, f"{array.dtype} of shape {array.shape}", mend)
     check_chunks(path, array, mend)
     return array
+
+
+def check_own(path: Path, file: h5py.File, array: h5py.Dataset, mend: str) -> None:
+    """The numbers of an array must lie in the file itself: no other is opened by its word.
+
+    Raises:
+        BadFile: a link to an array of another file, or one whose numbers are kept in others.
+    """
+    elsewhere = array.file.filename != file.filename
+    if elsewhere or array.is_virtual or array.external:
+        raise bad_file(path, f"{array.name} in the file itself", "a link to another file", mend)
 
 
 def check_chunks(path: Path, array: h5py.Dataset, mend: str) -> None:
@@ -204,6 +216,7 @@ class Hdf5Images:
         elif self._file_shape not in (None, array.shape):
             came, expected = f"{array.shape}", f"{self.key} of shape {self._file_shape} as before"
         else:
+            check_own(self.path, file, array, self.mend)
             check_chunks(self.path, array, self.mend)
             return array
         file.close()

@@ -58,7 +58,7 @@ def as_images(images: Any) -> Images:
     Raises:
         ValueError: what is neither.
     """
-    if isinstance(images, Images):
+    if isinstance(images, Images) and not isinstance(images, Tensor):
         return images
     try:
         return arrays.tensor(images, "images")

@@ -80,6 +80,8 @@ def _stamp(path: Path) -> list[int]:
 
 def _is_of(copy: Path, path: Path) -> bool:
     """Whether a file is there and a copy of another; one that cannot be read is none."""
+    if not copy.is_file():  # a pipe would be waited for
+        return False
     try:
         with h5py.File(copy, "r") as file:
             return "images" in file and list(file.attrs.get("source", ())) == _stamp(path)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian
-from disentangled.arrays import of_arrays, whole
+from disentangled.arrays import of_arrays, place, whole
 from disentangled.types import Code, LogQ
 
 Scheme = Literal["naive", "mws", "mss", "mss_released", "uniform"]
@@ -124,11 +124,13 @@ def log_batch_weights(
     """Log-weights log W (batch, batch) of a scheme: row i weighs the posteriors for sample z_i.
 
     Args: batch, the minibatch size B; n_data, the size N of the whole data set; first and
-    n_rows, which rows are wanted, by default all.
+    n_rows, which rows are wanted, by default all; device, by default the CPU.
     Raises: ValueError for an unknown scheme, n_data < batch, or a batch too small for others.
     """
-    if scheme not in SCHEMES:
+    if not isinstance(scheme, str) or scheme not in SCHEMES:
         raise ValueError(f"unknown scheme {scheme!r}: choose one of {', '.join(SCHEMES)}")
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"dtype must be one of torch's floats, as torch.float64, got {dtype!r}")
     fewest = 1 if scheme in ("naive", "mws") else 2
     if whole(batch, "batch") < fewest:
         raise ValueError(f"scheme {scheme!r} needs a batch of at least {fewest}, got {batch}")
@@ -139,6 +141,8 @@ def log_batch_weights(
         )
     first = whole(first, "first", 0, batch - 1)
     n_rows = batch - first if n_rows is None else whole(n_rows, "n_rows", 0, batch - first)
+    if not isinstance(device, torch.device):
+        device = place("cpu" if device is None else device)
     log_weights = torch.empty(n_rows, batch, dtype=dtype, device=device)
     SCHEMES[scheme](log_weights, n_data, first)
     return log_weights

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from disentangled import data
-from disentangled.arrays import whole
+from disentangled.arrays import several, whole
 from disentangled.objectives import OBJECTIVES
-from disentangled.runs import Run, known
+from disentangled.runs import CHUNK, Run, known
 from disentangled.scoring import PICTURES, SCORES
 
 PROFILES: dict[str, str] = {
@@ -62,6 +62,14 @@ class Setting(NamedTuple):
         return self.scores if step in self.milestones else ()
 
 
+def _milestones(setting: Setting) -> tuple[int, ...]:
+    steps = tuple(whole(m, "a milestone", 1) for m in several(setting.milestones, "milestones"))
+    last = setting.run.all_steps()
+    if any(step % CHUNK or step > last for step in steps):
+        raise ValueError(f"milestones must be multiples of {CHUNK} up to {last}, got {steps}")
+    return steps
+
+
 def checked(setting: Setting) -> Setting:
     """The setting, if what it names is there.
 
@@ -73,7 +81,13 @@ def checked(setting: Setting) -> Setting:
     """
     for dataset in filter(None, (setting.run.dataset, setting.scored_on)):
         data.check(dataset, setting.run.size)
-    setting = setting._replace(seeds=tuple(whole(seed, "a seed", 0) for seed in setting.seeds))
+    seeds = tuple(whole(seed, "a seed", 0) for seed in several(setting.seeds, "seeds"))
+    setting = setting._replace(seeds=seeds, milestones=_milestones(setting))
+    setting = setting._replace(
+        scores=tuple(several(setting.scores, "scores")),
+        at_end=tuple(several(setting.at_end, "at_end")),
+        pictures=tuple(several(setting.pictures, "pictures")),
+    )
     if len(set(setting.seeds)) < len(setting.seeds):
         raise ValueError(
             f"every seed is one model, got {setting.seeds} of {setting.run.title()}; give each "

@@ -15,6 +15,7 @@ from matplotlib.patches import Ellipse
 from torch import Tensor
 
 from disentangled import gaussian
+from disentangled.arrays import entry
 from disentangled.figures import style
 from disentangled.figures.style import COLOURS, PAGE_WIDTH
 
@@ -59,6 +60,7 @@ TermsAt = Callable[[int, float], Terms]
 """The terms of a code of so many axes under noise of a correlation."""
 
 
+@entry
 def four_codes(
     codes: Mapping[str, tuple[Tensor, Tensor]],
     sd: Tensor,
@@ -85,6 +87,7 @@ def four_codes(
     return style.finish(figure, profile, "closed-form codes", bars="nats")
 
 
+@entry
 def parity_cloud(profile: str) -> Tensor:
     """Draws (n, 3) of a standard normal noise, the sign of whose third axis is that of the
     product of the others."""
@@ -126,6 +129,7 @@ def isotropic(terms: TermsAt, *, profile: str) -> Figure:
     return style.finish(figure, profile, "isotropic encoder, closed form")
 
 
+@entry
 def at_sigma(sigma: float, terms: TermsAt, *, profile: str) -> Figure:
     """The noise, and the terms of the isotropic encoder, at a correlation."""
     figure, panels = plt.subplot_mosaic(
@@ -150,6 +154,7 @@ def at_sigma_in_words(sigma: float, terms: TermsAt) -> str:
     )
 
 
+@entry
 def at_beta(
     beta: float,
     codes: Mapping[float, Linear],

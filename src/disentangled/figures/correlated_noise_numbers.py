@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from disentangled import gaussian, information
+from disentangled.arrays import entry
 
 
 class Code(Protocol):
@@ -23,6 +24,7 @@ class Code(Protocol):
     def angle(self) -> float: ...
 
 
+@entry
 def shared_kl(means: Iterable[Tensor], sd: Tensor) -> float:
     """The KL term, one axis at a time in nats, that codes with these means' covariances share.
 
@@ -50,6 +52,7 @@ def hidden_total_correlation(noises: Sequence[float], known: Sequence[float]) ->
     return min(noises)
 
 
+@entry
 def assert_all_is_in_the_signs(cloud: Tensor, signs: Tensor) -> None:
     """The signs of the draws (n, 3) follow this table (2, 2, 2), index 1 for a negative sign:
     its pairs are independent, its three axes share log 2 nats.
@@ -100,6 +103,7 @@ def round_bound(value: float) -> str:
     return f"{10.0 ** math.ceil(math.log10(max(value, 1e-6))):.6f}".rstrip("0")
 
 
+@entry
 def best_of_searches(
     loss: Callable[[Tensor, Tensor], Tensor], n_axes: int, n_starts: int
 ) -> tuple[float, Tensor, Tensor]:

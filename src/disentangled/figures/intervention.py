@@ -19,6 +19,7 @@ from pandas.io.formats.style import Styler
 from torch import Tensor
 
 from disentangled import claims, metrics, nets, store, tables
+from disentangled.arrays import entry
 from disentangled.data import FactorData
 from disentangled.experiments import Setting
 from disentangled.experiments import intervention as experiment
@@ -292,6 +293,7 @@ def importances(kept: Mapping[str, Kept], data: FactorData, *, profile: str) -> 
     return finish(figure, profile, f"{data.name} ({data.source})")
 
 
+@entry
 def traversals(
     kept: Mapping[str, tuple[Setting, Kept]],
     data: FactorData,
@@ -321,6 +323,7 @@ def traversals(
     return finish(figure, profile, f"{data.name} ({data.source})")
 
 
+@entry
 def moved(codes: Tensor, axis: int) -> Tensor:
     """The first code with one axis between the `QUANTILES` of all codes: (len(`TRAVERSAL`), D)."""
     low, high = torch.quantile(codes[:, axis], torch.tensor(QUANTILES))

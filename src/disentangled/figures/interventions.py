@@ -16,7 +16,7 @@ from torch import Tensor
 from disentangled import interventions
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish
 
-LEVELS = torch.linspace(-3, 3, 13, dtype=torch.float64)
+LEVELS = torch.linspace(-3, 3, 13, dtype=torch.float64, device="cpu")
 """The values that each of the two factors takes."""
 
 PLACES = {"$y$": (1, 2), "$v_1$": (0, 1), "$v_2$": (1, 1), "$v_3$": (2, 1), "$x$": (1, 0)}

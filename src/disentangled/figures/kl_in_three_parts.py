@@ -15,6 +15,7 @@ from matplotlib.patches import Ellipse
 from torch import Tensor
 
 from disentangled import estimators, gaussian, tables
+from disentangled.arrays import entry
 from disentangled.figures import portraits
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, PARTS, SMALLEST, finish
 
@@ -26,6 +27,7 @@ Posteriors = tuple[Tensor, Tensor]  # mean and log-variance, each (N, D)
 Models = dict[float, dict[str, "pd.Series[Any]"]]  # β -> name of the method -> the run's line
 
 
+@entry
 def codes_of_equal_kl(kl: float) -> dict[str, Posteriors]:
     """Four codes of sixteen images on two axes, all with the same KL term.
 
@@ -85,6 +87,7 @@ def _with_kl(family: Callable[[float], Posteriors], kl: float, high: float) -> P
     return family(a)
 
 
+@entry
 def four_codes(
     codes: Mapping[str, Posteriors], terms: Mapping[str, estimators.KLTerms], *, profile: str
 ) -> Figure:
@@ -130,6 +133,7 @@ def _aggregate_posterior(axes: Axes, mean: Tensor, logvar: Tensor) -> None:
     axes.spines[:].set_visible(False)
 
 
+@entry
 def searched_loss(loss: Callable[[Tensor, Tensor], Tensor], *, seed: int) -> float:
     """The loss that a search over all linear encoders of two axes ends at (L-BFGS).
 
@@ -151,6 +155,7 @@ def searched_loss(loss: Callable[[Tensor, Tensor], Tensor], *, seed: int) -> flo
     return float(evaluate().detach())
 
 
+@entry
 def linear_optimum(beta: float, *, variances: Tensor, turn: Tensor, profile: str) -> Figure:
     """What the optimal linear β-VAE keeps of images with two components.
 

@@ -24,6 +24,7 @@ from IPython.display import HTML
 from torch import Tensor, nn
 
 from disentangled import gaussian
+from disentangled.arrays import entry
 from disentangled.claims import Chapter
 from disentangled.data import FactorData
 from disentangled.figures.style import caption, image_grid, png
@@ -78,6 +79,7 @@ def _built(run: Run, tensors: Mapping[str, Tensor], data: FactorData) -> nn.Modu
     return decoder
 
 
+@entry
 def explorer(
     page: Chapter, name: str, models: Sequence[Model], data: FactorData, *, alt: str
 ) -> HTML:
@@ -175,6 +177,7 @@ def _outputs(layer: nn.Linear | nn.ConvTranspose2d) -> int:
     return 0 if isinstance(layer, nn.Linear) else 1
 
 
+@entry
 def layers(decoder: nn.Module) -> list[dict[str, Any]]:
     """A decoder as the page reads it: what each layer does, with its numbers.
 

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from disentangled import estimators, gaussian
+from disentangled.arrays import entry
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, SMALLEST, finish
 
 N_POINTS = 600  # of a scatter
@@ -42,6 +43,7 @@ def told(covariance: Tensor, sd: Tensor) -> float:
     return float(0.5 * torch.log1p(covariance[1, 1] / sd[1] ** 2))
 
 
+@entry
 def disparity(
     scale: float, *, covariance: Tensor, sd: Tensor, profile: str, reach: float = 4.0
 ) -> Figure:
@@ -134,6 +136,7 @@ def proof_steps(steps: Mapping[str, Step], *, profile: str) -> Figure:
     return finish(figure, profile, "normal means in the plane, by quadrature")
 
 
+@entry
 def dependent_codes(
     codes: Mapping[str, tuple[Tensor, Tensor]],
     nats: Mapping[str, tuple[float, float]],

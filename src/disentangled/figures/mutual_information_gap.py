@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from disentangled.arrays import entry
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
@@ -34,6 +35,7 @@ def informations(scores: Mapping[str, Score], *, profile: str) -> Figure:
     return finish(figure, profile, "closed-form codes, no sampling")
 
 
+@entry
 def largest_difference(scores: Mapping[str, Score], exact: Mapping[str, Tensor]) -> float:
     """The most nats by which an information of a score is off the table of the same name.
 
@@ -87,6 +89,7 @@ def turned_code_in_words(angle: int, *, scores: Mapping[int, Score]) -> str:
     return f"Code turned by {angle} degrees: mutual information gap {scores[angle].value:.2f}"
 
 
+@entry
 def scores_by_angle(
     gaps: Mapping[int, float],
     both_scores: Mapping[int, Sequence[Sequence[float]]],
@@ -116,6 +119,7 @@ def scores_by_angle(
     return finish(figure, profile, "closed-form codes", seeds=values.shape[1], bars=bars)
 
 
+@entry
 def scores_by_bins(
     gaps: Mapping[int, Sequence[Sequence[float]]],
     bins: Sequence[int],

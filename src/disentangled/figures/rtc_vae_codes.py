@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from disentangled import data as datasets
 from disentangled import metrics, models
+from disentangled.arrays import entry
 from disentangled.data import FactorData
 from disentangled.experiments import rtc_vae
 from disentangled.figures import over_seeds, portraits
@@ -114,6 +115,7 @@ def links(model: Model) -> Links:
     )
 
 
+@entry
 def pair_plot(model: Model | None, *, profile: str) -> Figure:
     """The codes of 2,000 images on every pair of axes, and the law of each axis (Cheng et al.
     2020, Figures 14 to 16)."""
@@ -184,6 +186,7 @@ def matrices(model: Model | None, *, profile: str) -> Figure:
     return _finished(figure, model)
 
 
+@entry
 def on_two_axes(model: Model | None, *, profile: str) -> Figure:
     """The two axes that tell most of one factor: of the factor whose second best axis tells most,
     and of the one with the largest gap; and traversals of the first two (Figures 5 to 7)."""

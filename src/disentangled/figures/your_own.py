@@ -9,10 +9,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from disentangled.arrays import entry
 from disentangled.data import FactorData
 from disentangled.figures.style import finish, image_grid
 
 
+@entry
 def one_factor_a_row(data: FactorData, middle: Sequence[int], *, profile: str) -> Figure:
     """The pictures of a data set in which one factor moves, a row a factor.
 

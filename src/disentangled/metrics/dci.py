@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from disentangled.arrays import entry, whole
+from disentangled.arrays import entry, several, whole
 from disentangled.metrics import importances, inputs
 from disentangled.metrics.held_out import rows
 from disentangled.metrics.importances import Learned
@@ -78,12 +78,13 @@ def dci_forest(
     code = inputs.codes(codes)
     label = inputs.ordered(factors, len(code))
     n_trees = whole(n_trees, "n_trees", 1)
-    if depths is not None and len(depths) != label.shape[1]:
-        raise ValueError(
-            f"depths must be one positive number for each of {label.shape[1]} factors, "
-            f"got {list(depths)}"
-        )
-    depths = None if depths is None else [whole(depth, "a depth of depths", 1) for depth in depths]
+    if depths is not None:
+        depths = [whole(d, "a depth of depths", 1) for d in several(depths, "depths")]
+        if len(depths) != label.shape[1]:
+            raise ValueError(
+                f"depths must be one positive number for each of {label.shape[1]} factors, "
+                f"got {depths}"
+            )
     drawn = _draw(code, label, features, n_train, n_eval, generator)
     seen, seeds = drawn.code[0], drawn.seeds
     columns = drawn.label[0].T

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentangled.arrays import entry, whole
+from disentangled.arrays import entry, real, whole
 from disentangled.metrics import inputs
 from disentangled.metrics.holding import Holding
 from disentangled.types import Score
@@ -54,7 +54,8 @@ def factor_vae_score(
     n_train = whole(n_train, "n_train", 1)
     n_eval = whole(n_eval, "n_eval", 1)
     batch, code = whole(batch, "batch", 2), inputs.codes(codes)  # one has no variance
-    if not 0 <= prune_threshold < np.inf:
+    prune_threshold = real(prune_threshold, "prune_threshold")
+    if prune_threshold < 0:
         raise ValueError(f"prune_threshold must be a standard deviation, got {prune_threshold}")
     known = inputs.factors(factors, len(code))
     n_factors, n_axes = len(known.counts), code.shape[1]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from disentangled.arrays import EPS, array, numbers, whole
+from disentangled.arrays import EPS, array, numbers, several, whole
 from disentangled.estimators.dataset import LARGEST, LARGEST_LOGVAR
 
 Floats = NDArray[np.float64]
@@ -146,9 +146,10 @@ def by_feature(code: Floats, features: Sequence[Sequence[int]] | None) -> tuple[
     """
     if features is None:
         return code, np.arange(code.shape[1])
+    listed = [several(f, "a feature of features") for f in several(features, "features")]
     axes = [whole(axis, "an axis of features", 0, code.shape[1] - 1)
-            for feature in features for axis in feature]  # fmt: skip
-    sizes = [len(feature) for feature in features]
+            for feature in listed for axis in feature]  # fmt: skip
+    sizes = [len(feature) for feature in listed]
     if not axes or 0 in sizes or len(set(axes)) < len(axes):
         raise ValueError(
             f"features must list for each feature its axes, numbers from 0 to "
@@ -163,7 +164,7 @@ def _table(values: Any, n: int, names: Sequence[str] | None) -> NDArray[Any]:
         raise ValueError(f"factors must be (N, K) with K >= 1, got shape {table.shape}")
     if len(table) != n:
         raise ValueError(f"codes and factors must have as many rows, got {n} and {len(table)}")
-    if names is not None and len(names) != table.shape[1]:
+    if names is not None and len(names := several(names, "factor_names")) != table.shape[1]:
         raise ValueError(
             f"factor_names must have one name a column of factors, got "
             f"{len(names)} names for {table.shape[1]} columns"

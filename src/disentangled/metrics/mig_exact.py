@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from disentangled.arrays import array, entry, whole
+from disentangled.arrays import array, entry, several, whole
 from disentangled.estimators.mixture import Mixture
 from disentangled.metrics import inputs
 from disentangled.metrics.mig import gaps
@@ -92,7 +92,8 @@ def _columns(
         return factors, names
     if isinstance(subset, str):
         raise ValueError(f"subset must list names or columns, got {subset!r}: pass ({subset!r},)")
-    if not len(subset):
+    subset = several(subset, "subset")
+    if not subset:
         raise ValueError("subset names no factor: name at least one, or pass None for all")
     if factors.ndim != 2 or (names is not None and len(names) != factors.shape[1]):
         return factors, names  # an error of its own

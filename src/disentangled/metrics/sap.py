@@ -74,13 +74,12 @@ def sap(
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind must be one of {get_args(Kind)}, got {kind!r}")
+    n_train, n_eval = whole(n_train, "n_train", 1), whole(n_eval, "n_eval", 1)
     code, first = inputs.by_feature(inputs.codes(codes), features)
     blocks = np.split(code, first[1:], axis=1)
     if kind == "r2":
         scores = _explained(blocks, inputs.measured(factors, len(code)))
     else:
-        n_train = whole(n_train, "n_train", 1)
-        n_eval = whole(n_eval, "n_eval", 1)
         labels = inputs.factors(factors, len(code)).labels
         generator = generator or torch.Generator().manual_seed(0)
         train, evaluation = rows(len(code), n_train, n_eval, generator)

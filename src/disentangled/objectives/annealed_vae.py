@@ -42,6 +42,7 @@ def annealed_vae(
     """
     distortion = bernoulli_distortion(x, logits, pixel_area=pixel_area).mean()
     kl = mean_kl(code, noise_covariance)
-    allowed = capacity * (torch.as_tensor(step) / capacity_steps).clamp(max=1.0)
+    taken = torch.as_tensor(step, dtype=kl.dtype, device=kl.device)
+    allowed = capacity * (taken / capacity_steps).clamp(max=1.0)
     total = distortion + gamma * (kl - allowed).abs()
     return Loss(total, {"distortion": distortion, "kl": kl, "capacity": allowed})

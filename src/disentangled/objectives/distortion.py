@@ -28,6 +28,14 @@ def bernoulli_distortion(x: Tensor, logits: Tensor, *, pixel_area: int = 1) -> T
 
     Returns:
         (B,), nats per image.
+
+    Raises:
+        ValueError: other types or shapes. That pixels lie in [0, 1] is not looked at.
     """
+    if x.shape != logits.shape or not x.is_floating_point():
+        raise ValueError(
+            f"x and logits must be floats of one shape (B, C, H, W), got {tuple(x.shape)} of "
+            f"{x.dtype} and {tuple(logits.shape)}: pass images in [0, 1], as `FactorData.pixels`"
+        )
     nats = functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
     return pixel_area * nats.flatten(1).sum(-1)

@@ -130,7 +130,8 @@ def info_gan_cr(
     """
     base = info_gan(made_logits, code, read, information=information)
     guess = held_axis(pair_logits, held)
-    weight = torch.where(torch.as_tensor(step) >= contrast_from, contrast, 0.0)
+    begun = torch.as_tensor(step, device=guess.device) >= contrast_from
+    weight = contrast * begun.to(guess.dtype)
     total = base.total + weight * guess
     return Loss(total, base.terms | {"held_axis": guess})
 

@@ -50,12 +50,14 @@ from disentangled.store import Scored
 class ModelScore(NamedTuple):
     """take(model, data, code) -> numbers, of a stack of one model and its code of all images;
     needs_factors: left out on data that have none; needs_decoder: of models whose decoder gives
-    images a likelihood, which a game without a net called decoder has not."""
+    images a likelihood, which a game without a net called decoder has not; seconds: what it takes
+    of one model on one core, about, as measured on the data of the smoke profile."""
 
     take: Callable[[Fitted, FactorData, Encoded], list[Number]]
     version: int = 1
     needs_factors: bool = True
     needs_decoder: bool = False
+    seconds: float = 1.0
 
 
 class ModelPictures(NamedTuple):
@@ -66,25 +68,25 @@ class ModelPictures(NamedTuple):
 
 
 SCORES: dict[str, ModelScore] = {
-    "elbo": ModelScore(elbo, needs_factors=False, needs_decoder=True),
-    "distortion": ModelScore(distortion, needs_factors=False, needs_decoder=True),
+    "elbo": ModelScore(elbo, needs_factors=False, needs_decoder=True, seconds=2.5),
+    "distortion": ModelScore(distortion, needs_factors=False, needs_decoder=True, seconds=0.5),
     "mig_exact": ModelScore(mig_exact),
-    "mig": ModelScore(mig),
-    "mig_active": ModelScore(mig_active),
-    "supervised": ModelScore(supervised),
+    "mig": ModelScore(mig, seconds=0.1),
+    "mig_active": ModelScore(mig_active, seconds=0.1),
+    "supervised": ModelScore(supervised, seconds=0.5),
     "decoded": ModelScore(decoded),
-    "gaussian_tc": ModelScore(gaussian_tc, needs_factors=False),
-    "mapped": ModelScore(mapped),
-    "losses": ModelScore(losses, needs_factors=False),
-    "tc_mean_sample": ModelScore(tc_mean_sample, needs_factors=False),
-    "sap": ModelScore(sap),
+    "gaussian_tc": ModelScore(gaussian_tc, needs_factors=False, seconds=0.1),
+    "mapped": ModelScore(mapped, seconds=3),
+    "losses": ModelScore(losses, needs_factors=False, seconds=0.1),
+    "tc_mean_sample": ModelScore(tc_mean_sample, needs_factors=False, seconds=2.3),
+    "sap": ModelScore(sap, seconds=0.6),
     "sap_mixed": ModelScore(sap_mixed),
     "sap_logistic": ModelScore(sap_logistic),
     "dci_forest": ModelScore(dci_forest),
     "dci_boosting": ModelScore(dci_boosting),
     "irs": ModelScore(irs),
     "disintegration": ModelScore(disintegration),
-    "translation": ModelScore(translation, needs_factors=False),
+    "translation": ModelScore(translation, needs_factors=False, seconds=40),
     "on_rerender": ModelScore(partial(elsewhere, dataset="dsprites_rerender_grid")),
 }
 
