@@ -51,7 +51,7 @@ def beta_vae(x=X, logits=LOGITS, code=DRAWN, **weights):
 
 NO_NUMBERS = [
     "0.5", b"1", None, True, np.True_, 0.5 + 0j, [0.5], np.array([0.5]), np.array(["0.5"]),
-    float("nan"), float("inf"), 2**2000, pd.NA, pd.Timestamp(0), np.datetime64(3, "D"), object(),
+    float("nan"), float("inf"), 2**2000, pd.NA, pd.Timestamp(0), np.datetime64(3, "D"), ...,
 ]  # fmt: skip
 
 
