@@ -1,5 +1,7 @@
 """Costs counted by hand, and groups that fit."""
 
+import itertools
+
 import pytest
 import tiny
 import torch
@@ -148,3 +150,31 @@ def test_a_cpu_trains_large_nets_in_turn_and_a_gpu_does_not():
     small = tiny.run(net="conv_small", size=32, batch=64)
     assert costs.groups(small, range(2), (1, 32, 32), cpu) == [[0], [1]]
     assert costs.groups(tiny.run(), range(4), SHAPE, cpu) == [[0, 1, 2, 3]]
+
+
+def test_the_rate_is_of_steps_of_one_thread(monkeypatch):
+    run = tiny.run(batch=64)
+    step = costs.dry_step(run, SHAPE)
+    threads, seen = torch.get_num_threads(), []
+    ticks = itertools.count(1)
+    monkeypatch.setattr(costs, "MOMENT", 3)
+    monkeypatch.setattr(costs.time, "perf_counter", lambda: next(ticks))
+    play = Stack.play
+    monkeypatch.setattr(
+        Stack, "play", lambda *of: seen.append(torch.get_num_threads()) or play(*of)
+    )
+    # begun at 1, a step each at 2 and 3, at 4 the moment is over, and 5 is read as the end
+    rate = costs.rate_of_steps(run, SHAPE)
+    assert rate == step.flops * 2 / 4
+    assert seen == [1, 1, 1]
+    assert torch.get_num_threads() == threads
+
+
+def test_settings_that_differ_by_a_weight_have_one_rate(monkeypatch):
+    monkeypatch.setattr(costs, "_RATES", {})
+    found = iter([5.0, 7.0])
+    monkeypatch.setattr(costs, "rate_of_steps", lambda run, shape: next(found))
+    cpu = torch.device("cpu")
+    first, second = (tiny.run("beta_vae", weights={"beta": beta}) for beta in (2.0, 4.0))
+    assert costs.training_rate(first, SHAPE, cpu) == costs.training_rate(second, SHAPE, cpu) == 5.0
+    assert costs.training_rate(tiny.run("vae"), SHAPE, cpu) == 7.0

@@ -7,7 +7,17 @@ import pytest
 import tiny
 from tiny import numbers
 
-from disentangled import arguments, deadlines, experiments, models, scoring, stacks, store, sweeps
+from disentangled import (
+    arguments,
+    costs,
+    deadlines,
+    experiments,
+    models,
+    scoring,
+    stacks,
+    store,
+    sweeps,
+)
 from disentangled.deadlines import Deadline, Pace, in_minutes
 
 CHUNK, SCORING, LOADING = 2.0, 4.0, 3.0  # seconds that things take by the clock of these tests
@@ -31,7 +41,7 @@ class Clock:
 
 @pytest.fixture
 def home(tiny_home, monkeypatch):
-    monkeypatch.setattr(deadlines, "_rate", lambda device: 1e15)
+    monkeypatch.setattr(costs, "training_rate", lambda *of: 1e15)
     monkeypatch.setattr(deadlines, "RESERVE", 5.0)
     return tiny_home
 
@@ -144,7 +154,7 @@ def test_what_is_expected_is_the_slowest_of_the_last_few():
 
 
 def test_a_first_scoring_is_guessed_by_its_operations_and_the_number_of_scores(monkeypatch):
-    monkeypatch.setattr(deadlines, "_rate", lambda device: 1e5)
+    monkeypatch.setattr(costs, "training_rate", lambda *of: 1e5)
     clock, data = Clock(), tiny.images()
     setting = tiny.setting(tiny.run(batch=8), (0, 1), (50,), at_end=("mig",))
     pace = Pace(Deadline(clock.now + 1e6, clock), setting, data, tiny.CPU)

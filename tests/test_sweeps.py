@@ -330,14 +330,14 @@ def test_cost_and_its_statement(home, monkeypatch):
         on_gpu.setattr(plans.machines, "default_device", lambda: torch.device("cuda"))
         assert [s.run.steps for s in sweeps.missing("tiny", "smoke")] == [50, 150]
     monkeypatch.setattr(plans.machines, "cores", lambda: 2)
-    monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 7200)
+    monkeypatch.setattr(costs, "training_rate", lambda *of: each * 250 / 14400)
     assert "3 runs of 2 settings are missing" in sweeps.statement("tiny", "smoke")
     assert "about 2.0 hours on this" in sweeps.statement("tiny", "smoke")
-    monkeypatch.setattr(costs, "training_rate", lambda device: each * 250 / 300)
+    monkeypatch.setattr(costs, "training_rate", lambda *of: each * 250 / 600)
     assert "about 5 minutes on this" in sweeps.statement("tiny", "smoke")
     # where training takes no time: the start, two stacks, and two scores of three models, shared
     # out to two processes
-    monkeypatch.setattr(costs, "training_rate", lambda device: 1e30)
+    monkeypatch.setattr(costs, "training_rate", lambda *of: 1e30)
     for name in ("elbo", "mig_exact"):
         slow = scoring.SCORES[name]._replace(seconds=200.0)
         monkeypatch.setitem(scoring.SCORES, name, slow)

@@ -26,10 +26,9 @@ COPIES_OF_ACTIVATIONS = 2  # kept for the backward pass, and what it makes of th
 FORWARD_AND_BACKWARD = 3  # a step costs about three times the multiplications of its forward pass
 
 TRAINING_SHARE = 0.35
-"""Share of the rate of large matrix products that training was seen to reach: from 0.2 for stacked
-perceptrons to 0.5 for convolutions in turn (README's table of speed)."""
+"""Share of the rate of large matrix products that stacks of seeds were seen to reach on a GPU."""
 
-WARM_UP = 0.3  # seconds of matrix products after which a device runs at its sustained rate
+MOMENT = 0.3  # seconds of work after which a device runs at its sustained rate
 
 IN_TURN_ON_CPU = 3e7
 """Multiply-adds of a step's forward pass above which a CPU trains seeds one after the other.
@@ -189,16 +188,53 @@ def groups(run: Run, seeds: Sequence[int], shape: Shape, hardware: Hardware) -> 
     return [list(seeds[i::n_groups]) for i in range(n_groups)]
 
 
-def training_rate(device: torch.device) -> float:
-    """Floating-point operations a second that training may sustain here.
+def training_rate(run: Run, shape: Shape, device: torch.device) -> float:
+    """Floating-point operations a second that one process may sustain in training here: on a CPU
+    by one thread, on a GPU with the seeds that fit.
 
-    `TRAINING_SHARE` of the rate of a matrix product, measured for a moment on the device.
+    **Error**: processes side by side share caches and memory, and are slower by up to a half.
     """
-    side = 4096 if device.type == "cuda" else 1024
+    if device.type == "cpu":
+        kind = (run.objective, *run.roles().items(), run.batch, run.n_axes, shape)
+        if kind not in _RATES:
+            _RATES[kind] = rate_of_steps(run, shape)
+        return _RATES[kind]
+    return TRAINING_SHARE * rate_of_products(device)
+
+
+_RATES: dict[tuple[Any, ...], float] = {}  # settings that differ by a weight take the same time
+
+
+def rate_of_steps(run: Run, shape: Shape) -> float:
+    """Operations a second of real steps of one seed on one thread, played for a moment.
+
+    Small kernels are far from the rate of matrix products, and how far depends on net and machine:
+    the three narrow convolutions of `conv_shallow` reach a tenth of it.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        cpu = torch.device("cpu")
+        stack = Stack(run, (0,), _blank(run.batch, shape, cpu), Hardware(cpu))
+        draws = list(stack.draws())
+        stack.play(draws[0])  # the first one builds what the others use
+        n_steps, begin = 0, time.perf_counter()
+        while time.perf_counter() - begin < MOMENT:
+            stack.play(draws[n_steps % len(draws)])
+            n_steps += 1
+        seconds = time.perf_counter() - begin
+    finally:
+        torch.set_num_threads(threads)
+    return dry_step(run, shape).flops * n_steps / seconds
+
+
+def rate_of_products(device: torch.device) -> float:
+    """Operations a second of a large matrix product, measured for a moment."""
+    side = 4096
     a = torch.randn(side, side, device=device)
     best, begin = float("inf"), time.perf_counter()
-    while time.perf_counter() - begin < WARM_UP:
+    while time.perf_counter() - begin < MOMENT:
         tick = time.perf_counter()
         float((a @ a)[0, 0])  # reading a value waits for the device
         best = min(best, time.perf_counter() - tick)
-    return TRAINING_SHARE * 2 * side**3 / best
+    return 2 * side**3 / best

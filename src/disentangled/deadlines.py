@@ -11,9 +11,6 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import cache
-
-import torch
 
 from disentangled import costs
 from disentangled.arrays import real
@@ -103,7 +100,7 @@ class Pace:
     ) -> None:
         self.deadline, self.setting = deadline, setting
         run, step = setting.run, costs.dry_step(setting.run, image_shape(data))
-        rate = _rate(hardware.device)
+        rate = costs.training_rate(run, image_shape(data), hardware.device)
         images = data.images.shape[0] / (run.batch * costs.FORWARD_AND_BACKWARD)
         self._pass = step.flops * images / rate
         self._chunk = WARM_UP + CHUNK * step.flops * len(setting.seeds) / rate
@@ -152,8 +149,3 @@ class Pace:
         yield
         if not known:
             self.deadline.note(self._scoring_kind(step), self.deadline.clock() - begun)
-
-
-@cache
-def _rate(device: torch.device) -> float:
-    return costs.training_rate(device)

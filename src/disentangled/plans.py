@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
+import torch
 
 from disentangled import costs, deadlines, models, rescoring, store
 from disentangled import hardware as machines
@@ -112,17 +113,20 @@ def statement(experiment: str, profile: str) -> str:
     if not total.runs:
         return f"{experiment}, {profile}: nothing is missing{_models(experiment, profile)}"
     device = machines.default_device()
-    rate = costs.training_rate(device)
     left = missing(experiment, profile)
-    # the rate is that of all cores; the rest is shared out to the processes
-    rest = sum(beside(setting) for setting in left) / n_processes(left)
-    duration = _in_words(deadlines.RESERVE + total.flops / rate + rest)
+    alone = sum(_seconds(setting, device) + beside(setting) for setting in left)
+    duration = _in_words(deadlines.RESERVE + alone / n_processes(left))
     return (
         f"{experiment}, {profile}: {total.runs} runs of {total.settings} settings are missing, "
         f"{total.flops:.1e} floating-point operations; about {duration} on this {device.type}, "
-        f"start and scoring counted, at a sustained {rate / 1e9:.0f} GFLOP/s"
-        f"{_models(experiment, profile)}"
+        f"start and scoring counted{_models(experiment, profile)}"
     )
+
+
+def _seconds(setting: Setting, device: torch.device) -> float:
+    """What one process takes to train the setting's runs."""
+    rate = costs.training_rate(setting.run, _shape(setting.run), device)
+    return _flops(setting) / rate
 
 
 def _in_words(seconds: float) -> str:
