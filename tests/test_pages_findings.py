@@ -1,14 +1,19 @@
 """The page of findings: what it counts, what it says of seeds, what it costs to settle a claim."""
 
+import re
+
 import findings
+import numpy as np
 import pandas as pd
 import pytest
 import run
+from scipy import stats
 
-from disentangled import claims, costs, experiments, records, verdicts
+from disentangled import claims, comparisons, costs, experiments, records, verdicts
 from disentangled.records import Record
 
 LEDGER = claims.ledger()
+PAGES = ("findings", "what_to_report")
 
 
 def test_claims_are_counted_by_verdict_and_lead_to_their_rows():
@@ -86,9 +91,42 @@ def test_what_was_not_run_says_its_runs_and_hours():
 def test_a_sentence_does_not_outlive_the_verdict_it_rests_on(monkeypatch):
     found = LEDGER.set_index("id")["verdict"]
     assert {name: found[name] for name in findings.RESTS_ON} == findings.RESTS_ON
-    text = (run.ROOT / "book" / "findings.md").read_text("utf-8")
-    assert all(name in text for name in findings.RESTS_ON)
+    texts = [(run.ROOT / "book" / f"{n}.md").read_text("utf-8") for n in PAGES]
+    assert set(re.findall(r"\b[ABCD]-\d\d\b", "".join(texts))) == set(findings.RESTS_ON)
     monkeypatch.setitem(findings.RESTS_ON, "C-05", "F")
     profile, of = findings.of_claims()
     with pytest.raises(ValueError, match=r"'C-05': 'H'.*rewrite them"):
         findings.page(LEDGER, of, profile, run.ROOT)
+
+
+def test_numbers_of_seeds_follow_from_the_power_of_a_normal_test():
+    # by simulation: at the told number four of five repetitions show the difference
+    n = findings.seeds_for(0.1, 0.1)
+    assert n == 13  # 2 (1.645 + 0.842)² = 12.4
+    rng = np.random.default_rng(0)
+    high, low = rng.normal(0.1, 0.1, (4_000, n)), rng.normal(0.0, 0.1, (4_000, n))
+    shown = stats.ttest_ind(high, low, axis=1, alternative="greater").pvalue < 0.05
+    assert 0.77 < shown.mean() < 0.84
+    assert findings.seeds_for(0.1, 0.05) == 50  # 49.5: half the effect, four times the seeds
+    assert findings.seeds_for(0.001, 0.2) == comparisons.FEWEST
+
+
+def test_the_table_of_seeds_has_every_setting():
+    *_, last = lines = findings.about_numbers_of_seeds().splitlines()
+    table = [line for line in lines if line.startswith("| ")][1:]
+    runs = findings.grid_runs()
+    assert len(table) == runs.groupby(["objective", "weight"]).ngroups
+    (vae,) = [line for line in table if line.startswith("| VAE |")]
+    deviation = runs.loc[runs["objective"] == "vae", "mig_exact"].std()
+    needed = [findings.seeds_for(deviation, effect) for effect in (0.05, 0.1, 0.2)]
+    assert vae.endswith(f"| {deviation:.2f} | {needed[0]} | {needed[1]} | {needed[2]} |")
+    # 2 (2.486 / 1.6)² = 4.8
+    assert "With 5 seeds, the custom in many papers, the difference has to be 1.6 dev" in last
+
+
+def test_marked_claims_are_answered_in_a_sentence_each():
+    _, of = findings.of_claims()
+    marked = [name for name, claim in verdicts.declared().items() if claim.marked and name in of]
+    lines = findings.answers(of).splitlines()
+    assert [line.removeprefix("- ").partition(":")[0] for line in lines] == marked
+    assert marked
