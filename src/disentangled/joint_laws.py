@@ -54,7 +54,7 @@ def factorised(seed: int, n_x: int = 4, sizes: Sequence[int] = (2, 3, 2)) -> Ten
     """The law q(x) Π q(z_j | x) of a conditionally independent code, every part drawn at random.
 
     Args: n_x, how many images; sizes, of values that each axis takes.
-    Returns: (n_x, *sizes).
+    Returns: (n_x, sizes of the axes).
     """
     table = random_law(seed, n_x)
     for j, size in enumerate(sizes):
