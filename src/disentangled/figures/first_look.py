@@ -84,7 +84,7 @@ def nets(mean: Tensor, data: FactorData, scores: Sequence[float], *, profile: st
         )
     n_rows = -(-len(mean) // COLUMNS)
     figure, panels = plt.subplots(
-        n_rows, COLUMNS, figsize=(PAGE_WIDTH, 1.85 * n_rows + 0.5), squeeze=False,
+        n_rows, COLUMNS, figsize=(PAGE_WIDTH, 1.5 * n_rows + 0.6), squeeze=False,
         sharex=True, sharey=True,
     )  # fmt: skip
     for axes in panels.flat[len(mean) :]:
