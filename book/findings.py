@@ -32,6 +32,8 @@ from disentangled.figures import forest, over_seeds, style
 from disentangled.figures.first_look import spread
 from disentangled.records import Record
 
+ROOT = Path(__file__).resolve().parents[1]
+
 RESTS_ON = {
     "C-04": "C", "C-05": "H", "C-16": "C", "C-24": "C",
     "A-07": "C", "A-13": "C", "A-29": "C",
@@ -159,14 +161,14 @@ def counted(ledger: pd.DataFrame) -> str:
     return f"The verdicts on {counts.sum()} claims about trained nets: {said}."
 
 
-def core_rate(root: Path) -> tuple[float, str]:
+def core_rate() -> tuple[float, str]:
     """Floating-point operations of training that one core does in a second of its time, with the
     net of most experiments, and which processor that was.
 
     Raises:
         ValueError: no machine has published the measurement.
     """
-    for reading in speed.readings(root):
+    for reading in speed.readings(ROOT):
         if reading["machine"]["threads"] == 1 and "seeds_shallow" in reading["cases"]:
             side = reading["cases"]["seeds_shallow"]["sides"]["in turn"]
             return float(side["rate"]) * float(side["flops"]), str(reading["machine"]["cpu"])
@@ -232,7 +234,7 @@ def _flops_a_seed(claim: str, experiment: str, profile: str) -> float:
     )
 
 
-def page(ledger: pd.DataFrame, of: Mapping[str, Record], profile: str, root: Path) -> str:
+def page(ledger: pd.DataFrame, of: Mapping[str, Record], profile: str) -> str:
     """What the page includes below its sentences.
 
     Raises:
@@ -245,7 +247,7 @@ def page(ledger: pd.DataFrame, of: Mapping[str, Record], profile: str, root: Pat
             f"sentences of book/findings.md or what_to_report.md rest on other verdicts than "
             f"{moved}: rewrite them, and RESTS_ON in book/findings.py with them"
         )
-    rate, cpu = core_rate(root)
+    rate, cpu = core_rate()
     return "\n\n".join(
         [
             "## All claims in one figure",
@@ -290,7 +292,7 @@ def write_page(root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     profile, of = of_claims()
     ledger = claims.ledger()
-    (folder / "findings.md").write_text(page(ledger, of, profile, root) + "\n", "utf-8")
+    (folder / "findings.md").write_text(page(ledger, of, profile) + "\n", "utf-8")
     (folder / "findings_seeds.md").write_text(about_seeds() + "\n", "utf-8")
     (folder / "findings_numbers.md").write_text(about_numbers_of_seeds() + "\n", "utf-8")
     (folder / "findings_answers.md").write_text(answers(of) + "\n", "utf-8")

@@ -69,7 +69,7 @@ def test_an_undecided_claim_says_the_hours_that_would_settle_it():
 
 
 def test_what_was_not_run_says_its_runs_and_hours():
-    rate, cpu = findings.core_rate(run.ROOT)
+    rate, cpu = findings.core_rate()
     assert 1e9 < rate < 1e12
     assert cpu
     profile, of = findings.of_claims()
@@ -96,7 +96,7 @@ def test_a_sentence_does_not_outlive_the_verdict_it_rests_on(monkeypatch):
     monkeypatch.setitem(findings.RESTS_ON, "C-05", "F")
     profile, of = findings.of_claims()
     with pytest.raises(ValueError, match=r"'C-05': 'H'.*rewrite them"):
-        findings.page(LEDGER, of, profile, run.ROOT)
+        findings.page(LEDGER, of, profile)
 
 
 def test_numbers_of_seeds_follow_from_the_power_of_a_normal_test():
