@@ -29,7 +29,7 @@ from disentangled import (
 )
 from disentangled.comparisons import FEWEST, LEVEL
 from disentangled.figures import forest, over_seeds, style
-from disentangled.figures.first_look import spread
+from disentangled.figures.first_look import of_the_grid, spread
 from disentangled.records import Record
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,11 +58,8 @@ FIGURE = "findings.svg"
 
 def grid_runs() -> pd.DataFrame:
     """The published runs of the grid of objectives and weights, each at its end."""
-    profile = records.published(SEEDS_OF)
-    runs = tables.per_run(sweeps.rows(SEEDS_OF, profile))
-    # settings beside the grid, such as other nets, differ by more than objective and weight
-    beside = experiments.variants(SEEDS_OF, profile)
-    return runs[runs["last"] & ~runs["run_id"].isin(beside)]
+    rows = sweeps.rows(SEEDS_OF, records.published(SEEDS_OF))
+    return of_the_grid(tables.per_run(rows), SEEDS_OF)
 
 
 def about_seeds() -> str:

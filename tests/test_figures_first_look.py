@@ -38,6 +38,17 @@ def test_the_share_of_a_setting_is_that_of_an_analysis_of_variance():
             first_look.spread(runs(too_few), "score")
 
 
+def test_runs_of_the_grid_are_on_one_data_set_and_ended(monkeypatch):
+    lines = pd.DataFrame({
+        "run_id": ["a", "b", "c", "d", "e"], "profile": "laptop", "last": [True] * 4 + [False],
+        "dataset": ["drawn", "drawn", "real", "drawn", "drawn"],
+    })  # fmt: skip
+    named = {"d": "beside the grid"}
+    monkeypatch.setattr(first_look.tables, "variants", lambda experiment, profile: named)
+    assert first_look.of_the_grid(lines, "any")["run_id"].tolist() == ["a", "b"]
+    assert first_look.of_the_grid(lines[:0], "any").empty
+
+
 def test_a_net_joins_images_that_differ_by_one_step():
     data = spots()
     code = data.factors.double()  # axis 1 is the column, axis 2 the row

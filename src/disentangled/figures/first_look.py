@@ -24,6 +24,16 @@ LOOKS = (COLOURS["blue"], COLOURS["vermilion"])
 COLUMNS = 4
 
 
+def of_the_grid(runs: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """The runs that ended of an experiment's grid, on the data set that most of them have: those
+    of one line differ by their seed alone.
+
+    runs: as of `tables.per_run`.
+    """
+    grid = tables.settled(tables.grid(runs, experiment))
+    return grid[grid["dataset"].isin(grid["dataset"].mode()[:1])]
+
+
 class Spread(NamedTuple):
     """What the setting explains of a score, and what is left to the seed.
 

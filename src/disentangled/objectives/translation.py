@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from disentangled.arrays import of_arrays
+from disentangled.arrays import of_arrays, tensor
 from disentangled.nets.bound import Bound
 from disentangled.objectives.distortion import bernoulli_distortion
 from disentangled.objectives.games import unrolled
@@ -37,7 +37,7 @@ def with_feature(
     a code (B,). Axes k n to (k + 1) n - 1 are feature k of n_per_feature = n axes. Result (B, D).
     """
     of_axis = torch.arange(z.shape[-1], device=z.device) // n_per_feature
-    chosen = torch.as_tensor(feature, device=z.device).unsqueeze(-1)
+    chosen = tensor(feature, "feature").to(z.device).unsqueeze(-1)
     return torch.where(of_axis == chosen, given, z)
 
 
