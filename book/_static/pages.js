@@ -36,7 +36,7 @@ document.addEventListener("DOMContentLoaded", () => {
 document.addEventListener("DOMContentLoaded", () => {
   const kinds = {
     "mjx-container[display=true]": "Equation",
-    ".figure-box, .widget-html-content": "Figure",
+    ".figure-box, .widget-html-content, .widget-vbox": "Figure",
     ".pst-scrollable-table-container, .output.text_html, table.ledger td": "Table",
     "pre": "Code",
   };
