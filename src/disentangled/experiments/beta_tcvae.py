@@ -15,6 +15,7 @@ Two variants are twice as long, to say what that end is worth.
 
 Beside the grid stand variants of single settings, which figures and tables of the grid leave out
 (`tables.grid`): what the bugs of released code cost, the paper's two ablations, and longer runs.
+So does InfoGAN, which has no β and no ELBO, with nets and rates of its own: those of Lin et al.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ BETA = 6.0
 
 SCORES = ("elbo", "mig_exact", "losses")
 AT_END = ("mig", "mig_active", "supervised", "decoded", "gaussian_tc")
+OF_GAN = ("mig_exact", "mig", "supervised")
+"""What is taken of InfoGAN's encoder, which has no likelihood beside it."""
+
+GAN_RATE = 1e-3
+"""Of the generator, of Lin et al.'s public code; those of its judges stand in the recipe."""
 
 Weights = dict[str, float | str]
 
@@ -42,11 +48,12 @@ class Profile(NamedTuple):
     gammas: FactorVAE's weights; its runs are twice as long and scored at equal steps too.
     real: the real data set on which one β-TCVAE is trained beside the re-render, or nothing;
         those models are scored on the re-render too.
-    n_primary: seeds of the settings that primary claims compare, those of `first`.
+    n_primary: seeds of the settings of `PRIMARY`, and of InfoGAN.
     first: objective and weight of the settings that are declared first; β follows β after them.
-        Empty where the order means nothing.
+        Then γ. Empty where the order means nothing.
     precision, cooldown: of products and of the learning rate, one for all objectives.
     scored_on: see `Setting`; nothing is committed of the models then.
+    gan: what the names of InfoGAN's nets begin with.
     """
 
     dataset: str
@@ -62,6 +69,7 @@ class Profile(NamedTuple):
     n_seeds: int
     n_primary: int
     real: str
+    gan: str
     first: tuple[tuple[str, float], ...] = ()
     precision: str = "fp32"
     scored_on: str = ""
@@ -69,6 +77,10 @@ class Profile(NamedTuple):
 
 
 GPU_GAMMAS = (5.0, 35.0)
+
+PRIMARY = (("vae", 1.0), ("beta_vae", 4.0), ("beta_tcvae", BETA))
+"""Objective and weight of the settings that primary claims compare. FactorVAE's better γ, by the
+mean MIG of the first seeds of both, joins them when it is known."""
 
 SIZES: dict[str, Profile] = {
     "smoke": Profile(
@@ -85,6 +97,7 @@ SIZES: dict[str, Profile] = {
         n_seeds=2,
         n_primary=2,
         real="",
+        gan="info_gan_small",
     ),
     "laptop": Profile(
         dataset="dsprites_rerender_grid",
@@ -102,8 +115,8 @@ SIZES: dict[str, Profile] = {
         n_seeds=8,
         n_primary=20,
         real="dsprites_grid",
-        # FactorVAE's better γ, by the mean MIG of the first 8 seeds of both, joins them then
-        first=(("vae", 1.0), ("beta_vae", 4.0), ("beta_tcvae", 6.0)),
+        gan="info_gan_small",
+        first=PRIMARY,
     ),
     "gpu": Profile(
         dataset="dsprites_rerender",
@@ -119,6 +132,7 @@ SIZES: dict[str, Profile] = {
         n_seeds=10,
         n_primary=10,
         real="",
+        gan="info_gan",
         first=(
             ("vae", 1.0),
             ("beta_tcvae", 6.0),
@@ -143,6 +157,7 @@ SIZES: dict[str, Profile] = {
         n_seeds=40,
         n_primary=40,
         real="",
+        gan="info_gan",
     ),
 }
 """Sizes by profile.
@@ -156,19 +171,21 @@ paper's 9 β and two γ, those of `laptop`; it has 10 of the paper's 40 seeds.
 """
 
 
-ABLATIONS = {"C-alpha": "α = 0", "C-flow": "flow prior"}
-"""The variant that a claim compares with the grid's β-TCVAE of the same β."""
+INFO_GAN = "InfoGAN"
+
+BESIDE = {"C-fig3-infogan": INFO_GAN, "C-alpha": "α = 0", "C-flow": "flow prior"}
+"""The variant that a claim compares with the grid's β-TCVAE, of the same β where it has one."""
 
 
 def reads(claim: str, run: Run) -> bool:
     """Whether the test of a claim, by its id, reads runs of this setting."""
     if beside := variant(run):
-        return ABLATIONS.get(claim) == beside
+        return BESIDE.get(claim) == beside
     if run.dataset != SIZES[run.profile].dataset:
         return False
     beta, objective = run.weights.get("beta", 1.0), run.objective
     is_ours = (objective, beta) == ("beta_tcvae", BETA)
-    if claim in ABLATIONS:
+    if claim in BESIDE:
         return is_ours
     if not claim.startswith("C-fig3"):  # curves over β
         high = claim != "C-fig2-high-beta" or float(beta) >= 6
@@ -186,7 +203,7 @@ def reads(claim: str, run: Run) -> bool:
 
 def variants(profile: str) -> dict[str, Run]:
     """The runs beside the grid by name: the bugs of released code and the ablations of paper C,
-    of as many steps as what they vary in the grid, and what twice as many would change.
+    of as many steps as what they vary in the grid, what twice as many would change, and InfoGAN.
 
     "mss" has no bug; it is what "mss as released" is compared with. The others are compared with
     the grid: FactorVAE with its γ nearest to the 5 that weighs the total correlation as β = 6
@@ -207,6 +224,8 @@ def variants(profile: str) -> dict[str, Run]:
         "flow prior": _run(profile, "beta_tcvae_flow", beta),
         "VAE, twice as long": replace(_run(profile, "vae", {}), steps=longer),
         "β-TCVAE, twice as long": replace(_run(profile, "beta_tcvae", beta), steps=longer),
+        # last: a step costs six times a VAE's
+        INFO_GAN: _run(profile, "info_gan", {}),
     }
 
 
@@ -230,7 +249,8 @@ def settings(profile: str) -> list[Setting]:
         # at equal steps, and where the last quarter of the training begins
         milestones = {sizes.steps, 3 * longer * sizes.steps // 4} - {longer * sizes.steps}
         weight = float(weights.get("beta", weights.get("gamma", 1.0)))
-        primary = (objective, weight) in sizes.first and not dataset
+        primary = (objective, weight) in PRIMARY and not dataset
+        kept = primary or objective == "factor_vae"  # which γ is the better is known afterwards
         elsewhere = ("on_rerender",) if dataset else ()  # trained on real images
         return Setting(
             run,
@@ -238,7 +258,7 @@ def settings(profile: str) -> list[Setting]:
             tuple(sorted(m // CHUNK * CHUNK for m in milestones)),
             scores=SCORES,
             at_end=(*AT_END, *elsewhere),
-            kept_by="" if dataset or sizes.scored_on else "mig_exact",
+            kept_by="mig_exact" if kept and not sizes.scored_on else "",
             scored_on=sizes.scored_on,
         )
 
@@ -247,11 +267,11 @@ def settings(profile: str) -> list[Setting]:
     grid += [setting("beta_tcvae", {"beta": beta}) for beta in sizes.betas]
     grid += [setting("factor_vae", {"gamma": gamma}, longer=2) for gamma in sizes.gammas]
 
-    def wanted(setting: Setting) -> tuple[int, float]:
+    def wanted(setting: Setting) -> tuple[int, bool, float]:
         weights = setting.run.weights
         weight = float(weights.get("beta", weights.get("gamma", 1.0)))
         case = setting.run.objective, weight
-        return (*sizes.first, case).index(case), weight
+        return (*sizes.first, case).index(case), case[0] == "factor_vae", weight
 
     if sizes.first:
         grid.sort(key=wanted)
@@ -263,6 +283,8 @@ def settings(profile: str) -> list[Setting]:
 def _run(profile: str, objective: str, weights: Weights) -> Run:
     """A run of the profile's sizes."""
     sizes, roles = SIZES[profile], OBJECTIVES[objective].nets
+    of_gan = tuple(role for role in ("generator", "discriminator") if role in roles)
+    nets = {role: f"{sizes.gan}_{role}" for role in of_gan}
     return Run(
         experiment="beta_tcvae",
         profile=profile,
@@ -273,12 +295,13 @@ def _run(profile: str, objective: str, weights: Weights) -> Run:
         weights=weights,
         net=sizes.net,
         critic=sizes.critic if "critic" in roles else "",
-        nets={"prior": "flow_prior"} if "prior" in roles else {},
+        nets=nets | ({"prior": "flow_prior"} if "prior" in roles else {}),
         batch=sizes.batch,
         steps=sizes.steps,
-        learning_rate=sizes.learning_rate,
+        learning_rate=GAN_RATE if of_gan else sizes.learning_rate,
         precision=sizes.precision,
-        cooldown=sizes.cooldown,
+        steps_after=encoder_steps(sizes.steps) if of_gan else 0,
+        cooldown=0.0 if of_gan else sizes.cooldown,  # GANs as their authors train them
     )
 
 
@@ -286,6 +309,12 @@ def _beside(name: str, run: Run) -> Setting:
     """A variant, judged as the grid is, but for pictures; a learned prior has no score that
     takes the normal one for granted."""
     sizes = SIZES[run.profile]
+    if name == INFO_GAN:
+        seeds = tuple(range(sizes.n_primary))
+        return Setting(
+            run, seeds, scores=("losses",), at_end=OF_GAN, pictures=(),
+            scored_on=sizes.scored_on, variant=name,
+        )  # fmt: skip
     other_prior = "prior" in run.nets
     return Setting(
         run,
@@ -297,3 +326,8 @@ def _beside(name: str, run: Run) -> Setting:
         scored_on=sizes.scored_on,
         variant=name,
     )
+
+
+def encoder_steps(steps: int) -> int:
+    """Steps of a GAN's encoder, which scores read: a quarter of the others."""
+    return max(1, steps // 4 // CHUNK) * CHUNK
