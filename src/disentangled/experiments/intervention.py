@@ -7,7 +7,6 @@ factors alike. λ and the weights of the baselines are the printed ones, where a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -416,4 +415,3 @@ def _run(profile: str, on: str, dataset: str, objective: str, weights: Weights) 
         steps_after=encoder_steps(steps) if is_gan else 0,
         cooldown=0.0 if is_gan else sizes.cooldown,
     )
-
