@@ -209,6 +209,7 @@ def averages(runs: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, Any]
     found["best_gamma"] = "no run is there" if math.isnan(best) else f"γ = {best:g}"
     for name in ("vae", "beta_vae", "beta_tcvae"):
         found[f"elbo_{name}"] = _mean(runs, name, weights[name], "elbo")
+    found["elbo_paid"] = found["elbo_vae"] - found["elbo_beta_tcvae"]
     for name in ("beta_vae", "beta_tcvae"):
         found[f"tc_{name}"] = _mean(runs, name, weights[name], "total_corr")
     return found
@@ -373,16 +374,7 @@ def larger_net(bench: Path) -> dict[str, Any]:
     }
 
 
-def by_source(
-    on_real: pd.DataFrame, runs: pd.DataFrame, weights: Mapping[str, float]
-) -> dict[str, float]:
-    """Numbers of the page: mean MIG on real images (NaN without runs), and the ELBO (nats) that
-    β-TCVAE loses."""
-    beta = weights["beta_tcvae"]
-    mig = _mean(on_real, "beta_tcvae", beta, "mig_exact") if len(on_real) else float("nan")
-    moved = _mean(runs, "vae", 1.0, "elbo") - _mean(runs, "beta_tcvae", beta, "elbo")
-    return {"mig_real": mig, "elbo_moved": moved}
-
-
 def _mean(runs: pd.DataFrame, objective: str, weight: float, column: str) -> float:
-    return float(tables.seeds(runs, objective, weight, column).mean())
+    """Over the seeds of a setting; NaN where none is there."""
+    values = tables.seeds(runs, objective, weight, column)
+    return float(values.mean()) if len(values) else math.nan
