@@ -31,8 +31,9 @@ BETA = 6.0
 """β of the β-TCVAE that is trained on the real images too, and of its variants: the paper's."""
 
 SCORES = ("elbo", "mig_exact", "losses")
-AT_END = ("mig", "mig_active", "supervised", "decoded", "gaussian_tc")
-OF_GAN = ("mig_exact", "mig", "supervised")
+OF_CODES = ("mig", "supervised", "dci_forest", "irs", "sap_mixed")
+AT_END = (*OF_CODES, "mig_active", "decoded", "gaussian_tc")
+OF_GAN = ("mig_exact", *OF_CODES)
 """What is taken of InfoGAN's encoder, which has no likelihood beside it."""
 
 GAN_RATE = 1e-3
