@@ -23,7 +23,6 @@ from disentangled.experiments import Setting
 from disentangled.experiments.beta_tcvae import INFO_GAN
 from disentangled.figures import latent_space, over_seeds, portraits
 from disentangled.figures.sliders import two_sliders
-from disentangled.objectives import OBJECTIVES
 from disentangled.records import Record
 from disentangled.runs import Run
 
@@ -33,9 +32,6 @@ MIG = "MIG (Chen et al., four factors)"
 
 TRAVERSED = {"β-VAE": "beta_vae", "β-TCVAE": "beta_tcvae"}
 """What the slider over methods runs over."""
-
-SYMBOLS = {"beta": "β", "gamma": "γ"}
-"""How a page writes the weight that an objective sweeps."""
 
 ON_BOTH = ("mig_exact", "mig", "elbo", "total_corr")
 """Scores that are compared between runs on real images and runs on the re-render."""
@@ -109,9 +105,8 @@ def walked(declared: Sequence[Setting], images: FactorData) -> list[latent_space
     for setting in declared:
         if (kept := models.committed(setting)) is not None:
             run = setting.run
-            label, swept = over_seeds.METHODS[run.objective][0], OBJECTIVES[run.objective].swept
-            if swept in run.weights:
-                label += f", {SYMBOLS[swept]} = {run.weights[swept]:g}"
+            weight = tables.swept_weight(run.objective, json.dumps(run.weights))
+            label = over_seeds.titled(run.objective, weight)
             found.append(latent_space.of_kept(run, kept, images, model=label))
     return found
 

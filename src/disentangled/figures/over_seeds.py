@@ -16,6 +16,7 @@ from scipy import stats
 
 from disentangled import learning
 from disentangled.figures.style import COLOURS, MARKS, PAGE_WIDTH, SMALLEST, caption, finish
+from disentangled.objectives import OBJECTIVES
 from disentangled.records import Record
 from disentangled.tables import (
     Floats,
@@ -61,8 +62,17 @@ METHODS = Methods(
 )
 """Label and colour of each objective, the same in every figure."""
 
+SYMBOLS = {"beta": "β", "gamma": "γ", "lambda_od": "λ"}
+"""How a page writes the weight that an objective sweeps; others are not shown."""
+
 DASHES = ("-", "--", "-.", ":")
 """Lines of the objectives, which like their markers are theirs by place in the registry."""
+
+
+def titled(objective: str, weight: float) -> str:
+    """An objective at a weight in words: "β-TCVAE, β = 6"."""
+    name, symbol = METHODS[objective][0], SYMBOLS.get(OBJECTIVES[objective].swept)
+    return f"{name}, {symbol} = {weight:g}" if symbol else name
 
 
 def mark(objective: str) -> str:
