@@ -86,8 +86,8 @@ mean MIG of the first seeds of both, joins them when it is known."""
 SIZES: dict[str, Profile] = {
     "smoke": Profile(
         dataset="dsprites_rerender_grid",
-        size=8,
-        pixel_area=64,
+        size=16,
+        pixel_area=16,
         net="mlp_64",
         critic="critic_256",
         batch=32,
