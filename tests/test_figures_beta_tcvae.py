@@ -276,9 +276,18 @@ def test_the_larger_nets_numbers_are_those_of_the_bench(tmp_path):
     })  # fmt: skip
 
 
-def test_the_answer_quotes_the_verdict_on_figure_2():
-    decided = [
-        Record("C-fig4", "described", {"how": "rows"}),
-        Record("C-fig2", "not run", {"how": "rows"}),
-    ]
-    assert figures.answer(decided) == f"Chen et al. say yes. {decided[1].sentence}"
+def test_the_answer_quotes_the_verdict_on_figure_2_and_what_is_there_before():
+    waiting = {"how": "rows", "there": "3 of 9 runs are there"}
+    facts = {
+        "how": "rows", "quantity": "MIG of one less that of the other", "unit": "score",
+        "asks": "more", "effect": 0.1, "low": 0.05, "high": 0.15, "n_seeds": 8, "matters": 0.05,
+    }  # fmt: skip
+    fig2, fig3 = (
+        Record("C-fig2", "reproduced", facts),
+        Record("C-fig3-beta-vae", "reproduced", facts),
+    )
+    assert figures.answer([fig3, fig2]) == f"Chen et al. say yes. {fig2.sentence}"
+    assert figures.answer([fig3, Record("C-fig2", "not run", waiting)]) == (
+        "Chen et al. say yes. Not run: 3 of 9 runs are there. At the weights of their Figure 3: "
+        f"{fig3.sentence}"
+    )
