@@ -12,6 +12,7 @@ import tiny
 
 from disentangled import (
     claims,
+    costs,
     evidence,
     experiments,
     learning,
@@ -22,6 +23,7 @@ from disentangled import (
 )  # fmt: skip
 from disentangled.claims import Chapter
 from disentangled.experiments import correlated_noise
+from disentangled.records import Record
 
 PAGE = Chapter("noise_and_gap", "laptop")
 FALL = {"smoke": 0.0, "laptop": 0.0, "gpu": 0.5, "paper": -0.5}
@@ -128,6 +130,37 @@ def test_the_pages_own_claims_wait_for_all_their_runs():
     )
     assert "19 of 20 runs" in entries().loc["A-fig2-vae", "evidence"]
     assert own[0].sentence.startswith("Not run: ")
+
+
+def told(runs, own):
+    """An hour for a VAE, and for the others as their operations ask."""
+    cost = {
+        s.run.objective: costs.flops(s.run, (1, s.run.size, s.run.size))
+        for s in experiments.settings("correlated_noise", "laptop")
+    }
+    rows = runs[runs["profile"] == "laptop"]
+    rows = rows.assign(seconds=3600 * rows["objective"].map(cost) / cost["vae"])
+    return evidence.told(own, rows, page=PAGE, experiment="correlated_noise")
+
+
+def test_a_page_says_what_every_profile_found_its_own_first():
+    runs = made_up("laptop", "gpu")
+    words = told(runs, decide(runs))["A-fig2-vae"]
+    assert words.startswith("Not reproduced: MIG of the VAE")
+    assert " Reproduced in the profile gpu: MIG of the VAE" in words
+    assert "hours" not in words
+
+
+def test_a_page_says_what_missing_runs_and_lacking_seeds_would_take():
+    runs = made_up("laptop", without=[("vae", 0.9, 3), ("vae", 0.9, 4)])
+    own = decide(runs)
+    assert told(runs, own)["A-fig2-vae"] == (
+        "Not run: 18 of 20 runs are there. What is lacking takes 2.0 hours of one core."
+    )
+    wide = Record("A-fig2-vae", "inconclusive", own[1].facts | {"n_needed": 15, "n_seeds": 10})
+    assert " What is lacking takes 10.0 hours of one core." in told(runs, [wide])["A-fig2-vae"]
+    enough = Record("A-fig2-vae", "inconclusive", own[1].facts | {"n_needed": 9, "n_seeds": 10})
+    assert "hours" not in told(runs, [enough])["A-fig2-vae"]
 
 
 def test_a_missing_setting_that_no_claim_reads_changes_nothing():

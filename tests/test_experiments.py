@@ -1,5 +1,6 @@
 """Declarations: what a profile may change, and what it may not."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,12 +8,23 @@ import tiny
 
 from disentangled import costs, experiments, plans, records, sweeps
 from disentangled.data import DATA_SETS, DataSet
-from disentangled.experiments import EXPERIMENTS, PROFILES, dlib_study, split_encoder
+from disentangled.experiments import (
+    EXPERIMENTS,
+    PROFILES,
+    beta_tcvae,
+    dlib_study,
+    split_encoder,
+)
 from disentangled.nets import NETS
 from disentangled.runs import CHUNK
 
 PAPER_A = ("correlated_noise", "split_encoder")
 EVERY = [(name, profile) for name in EXPERIMENTS for profile in PROFILES]
+
+
+def grid(profile):
+    """The settings of paper C's main experiment, without the variants beside them."""
+    return [s for s in experiments.settings("beta_tcvae", profile) if not s.variant]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -29,8 +41,19 @@ def test_profiles_declare_the_same_objectives_in_the_same_way(name):
 def test_scores_are_the_same_in_all_profiles(name):
     published, *others = (experiments.settings(name, p) for p in ("laptop", "gpu", "paper"))
     on_stand_ins = [s for s in published if s.run.dataset != "dsprites_grid"]  # no check on real
-    taken = {(s.scores, s.at_end, s.pictures, s.kept_by) for s in on_stand_ins}
-    assert all({(s.scores, s.at_end, s.pictures, s.kept_by) for s in o} == taken for o in others)
+    taken = {(s.scores, s.at_end, s.pictures, s.variant) for s in on_stand_ins}
+    assert all({(s.scores, s.at_end, s.pictures, s.variant) for s in o} == taken for o in others)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_paper_c_commits_models_that_claims_compare_if_judged_as_they_were_trained(profile):
+    compared = {("vae", None), ("beta_vae", 4.0), ("beta_tcvae", 6.0)}
+    for setting in experiments.settings("beta_tcvae", profile):
+        run = setting.run
+        primary = (run.objective, run.weights.get("beta")) in compared
+        on_stand_in = run.dataset != "dsprites_grid" and not setting.scored_on
+        kept = primary or run.objective == "factor_vae"
+        assert bool(setting.kept_by) is (kept and on_stand_in and not setting.variant)
 
 
 @pytest.mark.parametrize(("name", "profile"), EVERY)
@@ -45,7 +68,7 @@ def test_every_setting_is_declared_once_under_its_own_name(name, profile):
 
 
 def test_the_sizes_of_beta_tcvae():
-    laptop, paper = (experiments.settings("beta_tcvae", p) for p in ("laptop", "paper"))
+    laptop, paper = (grid(p) for p in ("laptop", "paper"))
     assert min(len(s.seeds) for s in laptop) >= 8
     assert {s.run.batch for s in paper} == {2048}
     assert {s.run.net for s in paper} == {"chen_mlp"}
@@ -58,7 +81,7 @@ def test_the_sizes_of_beta_tcvae():
 
 
 def test_gpu_has_the_papers_nets_on_the_papers_pictures_by_stand_ins():
-    chen = [s.run for s in experiments.settings("beta_tcvae", "gpu")]
+    chen = [s.run for s in grid("gpu")]
     yang = [s.run for name in PAPER_A for s in experiments.settings(name, "gpu")]
     assert {(r.net, r.batch, r.learning_rate) for r in chen} == {("chen_mlp", 256, 1e-3)}
     assert {r.steps for r in chen} == {15_000, 30_000}
@@ -75,14 +98,21 @@ def test_gpu_has_the_papers_nets_on_the_papers_pictures_by_stand_ins():
 
 
 def test_training_of_gpu_fits_two_hours_by_the_measured_steps():
-    """Seconds of ten seeds: 4.8 ms a step of Chen's net, of which FactorVAE's critic makes two."""
-    chen = [s.run for s in experiments.settings("beta_tcvae", "gpu")]
+    """Seconds of ten seeds: 4.8 ms a step of Chen's net, of which FactorVAE's critic makes two.
+    InfoGAN's step was not measured."""
+
+    def of_chen(settings):
+        return sum(s.run.steps * 4.8e-3 * (2 if s.run.critic else 1) for s in settings)
+
+    everything = [s for s in experiments.settings("beta_tcvae", "gpu") if s.variant != "InfoGAN"]
     yang = [s.run for name in PAPER_A for s in experiments.settings(name, "gpu")]
-    seconds = sum(r.steps * 4.8e-3 * (2 if r.critic else 1) for r in chen)
-    assert seconds == pytest.approx(11 * 72 + 3 * 288)
-    seconds += sum(r.steps * (6.4e-3 if r.critic else 4.9e-3) for r in yang)
-    assert seconds == pytest.approx(1656 + 35_000 * 0.1311)
-    assert seconds < 0.9 * 2 * 3600
+    seconds = of_chen(grid("gpu"))
+    assert seconds == pytest.approx(11 * 72 + 2 * 288)
+    assert of_chen(everything) == pytest.approx(seconds + 4 * 72 + 2 * 288 + 2 * 144)
+    of_yang = sum(r.steps * (6.4e-3 if r.critic else 4.9e-3) for r in yang)
+    assert of_yang == pytest.approx(35_000 * 0.1311)
+    assert seconds + of_yang < 0.9 * 2 * 3600
+    assert of_chen(everything) + of_yang < 2 * 3600
 
 
 def test_the_cost_of_gpu_in_operations():
@@ -99,12 +129,16 @@ def test_the_cost_of_gpu_in_operations():
     # forward and backward, but for the gradient of the images
     assert step == 256 * (6 * net - 2 * 4096 * 1200)
     assert costs.dry_step(game, (1, 64, 64)).flops > step + 256 * 6 * critic
+    of_game = costs.dry_step(game, (1, 64, 64)).flops
+    # FactorVAE's two γ and variants, twice as long; one of these has half of the batch
+    of_games = (2 * 2 + 2 + 1) * 15_000 * of_game
     declared = experiments.settings("beta_tcvae", "gpu")
-    games = [s.run for s in declared if s.run.critic]
-    of_games = 10 * 30_000 * costs.dry_step(game, (1, 64, 64)).flops * len(games)
-    others = [s.run.objective for s in declared if not s.run.critic]
+    gan = next(s.run for s in declared if s.run.objective == "info_gan")
+    others = [s for s in declared if not s.run.critic and s.run != gan]
+    assert len(others) == 11 + 4 + 2
     assert plans.flops("beta_tcvae", "gpu") == pytest.approx(
-        of_games + 10 * 15_000 * step * len(others), rel=1e-3
+        10 * (of_games + 15_000 * step * (11 + 4 + 2 * 2) + costs.flops(gan, (1, 64, 64))),
+        rel=1e-3,
     )
 
 
@@ -116,10 +150,13 @@ def test_gpu_declares_what_the_claims_want_first():
         ]
 
     first = [("vae", 1.0), ("beta_tcvae", 6.0), ("beta_vae", 4.0),
-             *(("factor_vae", gamma) for gamma in (4.0, 9.0, 39.0))]  # fmt: skip
+             *(("factor_vae", gamma) for gamma in (5.0, 35.0))]  # fmt: skip
     rest = [(f"beta_{kind}", beta) for beta in (2.0, 4.0, 6.0, 8.0, 10.0) for kind in
             ("vae", "tcvae") if (f"beta_{kind}", beta) not in first]  # fmt: skip
-    assert [case[:2] for case in named("beta_tcvae")] == first + rest
+    beside = [("beta_tcvae", 6.0)] * 2 + [("factor_vae_leaking", 5.0), ("factor_vae", 5.0),
+              ("beta_tcvae", 6.0), ("beta_tcvae_flow", 6.0), ("vae", 1.0),
+              ("beta_tcvae", 6.0), ("info_gan", 1.0)]  # fmt: skip
+    assert [case[:2] for case in named("beta_tcvae")] == first + rest + beside
     assert [case[2] for case in named("correlated_noise")] == [
         0.0, 0.9, 0.0, 0.9, 0.1, 0.3, 0.5, 0.7, 0.5,
     ]  # fmt: skip
@@ -137,7 +174,7 @@ def test_a_claim_reads_the_settings_that_its_test_compares():
         return {(r.objective, r.weights.get("beta", r.weights.get("gamma"))) for r in found}
 
     tcvae = ("beta_tcvae", 6.0)
-    gammas = {("factor_vae", gamma) for gamma in (4.0, 9.0, 39.0)}
+    gammas = {("factor_vae", gamma) for gamma in (5.0, 35.0)}
     assert weighted("C-fig3-vae") == {("vae", None), tcvae}
     assert weighted("C-fig3-beta-vae") == {("beta_vae", 4.0), tcvae}
     assert weighted("C-fig3-factor-vae") == {tcvae} | gammas
@@ -148,6 +185,14 @@ def test_a_claim_reads_the_settings_that_its_test_compares():
     assert {r.dataset for r in read("beta_tcvae", "C-fig3-vae", "laptop")} == {
         "dsprites_rerender_grid"
     }
+    for claim, other in (("C-alpha", ("beta_tcvae", 0.0)), ("C-flow", ("beta_tcvae_flow", 1.0))):
+        for profile in PROFILES:
+            both = read("beta_tcvae", claim, profile)
+            sides = [(r.objective, r.weights["alpha"]) for r in both]
+            assert sides == [("beta_tcvae", 1.0), other]
+            assert {r.weights["beta"] for r in both} == {6.0}
+    ours, gan = read("beta_tcvae", "C-fig3-infogan")
+    assert (ours.objective, ours.weights["beta"], gan.objective) == ("beta_tcvae", 6.0, "info_gan")
     noise = read("correlated_noise", "A-fig2-factor-vae")
     assert [(r.objective, r.noise_correlation) for r in noise] == [
         ("factor_vae_dlib", 0.0), ("factor_vae_dlib", 0.9),
@@ -167,12 +212,25 @@ def test_a_claim_reads_the_settings_that_its_test_compares():
     }  # fmt: skip
 
 
+def test_infogan_of_paper_c_has_the_design_of_the_grid_and_rates_of_its_own():
+    (setting,) = [
+        s for s in experiments.settings("beta_tcvae", "laptop") if s.variant == "InfoGAN"
+    ]
+    run, vae = setting.run, grid("laptop")[0].run
+    assert (run.dataset, run.size, run.net, run.steps, run.batch) == (
+        vae.dataset, vae.size, vae.net, vae.steps, vae.batch
+    )  # fmt: skip
+    assert (run.learning_rate, run.cooldown, run.steps_after) == (1e-3, 0.0, 5_000)
+    assert len(setting.seeds) == 20
+    assert "mig_exact" in setting.at_end
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_claim_of_an_experiments_chapter_reads_something(name):
     rows, chapter = records.statements(), {"correlated_noise": "noise_and_gap"}.get(name, name)
     rows = rows[(rows["kind"] == "claim") & (rows["chapter"] == chapter)]
     ids = rows["id"].tolist()
-    counted = {"beta_tcvae": 10, "correlated_noise": 2, "split_encoder": 26}
+    counted = {"beta_tcvae": 13, "correlated_noise": 2, "split_encoder": 26}
     counted |= {"rtc_vae": 30, "intervention": 36}
     assert len(ids) == counted[name]
     for profile in ("laptop", "gpu", "paper"):
@@ -186,16 +244,70 @@ def test_larger_profiles_are_those_that_tell_more():
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_scores_are_taken_at_half_and_at_equal_steps(profile):
+def test_scores_are_taken_at_equal_steps_and_where_the_last_quarter_begins(profile):
     declared = experiments.settings("beta_tcvae", profile)
-    plain = next(s for s in declared if s.run.objective == "vae")
+    plain = next(s for s in declared if s.run.objective == "vae").run.steps
+    quarters = {"smoke": (50, 150), "laptop": (15_000, 30_000), "gpu": (11_250, 22_500),
+                "paper": (13_500, 27_000)}  # fmt: skip
+    of_plain, of_doubled = quarters[profile]
     for setting in declared:
-        if setting.run.objective == "factor_vae":
-            assert setting.run.steps == 2 * plain.run.steps
-            assert setting.milestones == (plain.run.steps,)
+        if setting.run.steps_after:  # a GAN ends with a phase of other losses
+            assert setting.milestones == ()
+        elif setting.run.steps == 2 * plain:
+            equal = () if setting.variant else (plain,)
+            assert setting.milestones == (*equal, of_doubled)
         else:
-            assert setting.run.steps == plain.run.steps
-            assert setting.milestones == (plain.run.steps // 2,)
+            assert setting.run.steps == plain
+            assert setting.milestones == (of_plain,)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_variant_differs_from_its_other_side_in_one_thing(profile):
+    declared = experiments.settings("beta_tcvae", profile)
+    named = {s.variant: s for s in declared if s.variant}
+    assert list(named) == [  # bugs before ablations, all after the grid
+        "mss", "mss as released", "leaking critic", "half batch", "α = 0", "flow prior",
+        "VAE, twice as long", "β-TCVAE, twice as long", "InfoGAN",
+    ]  # fmt: skip
+    assert [s.variant for s in declared[-9:]] == list(named)
+    named.pop("InfoGAN")  # the others vary a setting of the grid
+    of_grid = {s.run.setting_id(): s for s in declared if not s.variant}
+    steps, dataset = declared[0].run.steps, declared[0].run.dataset
+    gamma = {"smoke": 9.0, "laptop": 5.0, "gpu": 5.0, "paper": 4.0}[profile]
+    runs = {name: setting.run for name, setting in named.items()}
+
+    def with_weights(run, **weights):
+        return replace(run, weights={**run.weights, **weights})
+
+    assert with_weights(runs["mss as released"], scheme="mss") == runs["mss"]
+    for tcvae in (
+        with_weights(runs["mss"], scheme="mws"),
+        with_weights(runs["α = 0"], alpha=1.0),
+        replace(runs["flow prior"], objective="beta_tcvae", nets={}),
+        replace(runs["β-TCVAE, twice as long"], steps=steps),
+    ):
+        assert of_grid[tcvae.setting_id()].run.weights["beta"] == 6.0
+    half = runs["half batch"]
+    for factor_vae in (
+        replace(runs["leaking critic"], objective="factor_vae"),
+        replace(half, batch=2 * half.batch),
+    ):
+        assert of_grid[factor_vae.setting_id()].run.weights["gamma"] == gamma
+    vae = replace(runs["VAE, twice as long"], steps=steps)
+    assert of_grid[vae.setting_id()].run.objective == "vae"
+    assert {r.dataset for r in runs.values()} == {dataset}
+    longer = {"leaking critic", "half batch", "VAE, twice as long", "β-TCVAE, twice as long"}
+    assert all(r.steps == (2 * steps if name in longer else steps) for name, r in runs.items())
+    for name, setting in named.items():
+        assert len(setting.seeds) == {"smoke": 2, "laptop": 8, "gpu": 10, "paper": 40}[profile]
+        assert {"mig_exact", "losses"} < set(setting.scores)
+        assert beta_tcvae.variant(setting.run) == name
+    assert not any(beta_tcvae.variant(s.run) for s in of_grid.values())
+    # what takes the normal prior for granted
+    flow = named["flow prior"]
+    assert not {"elbo", "mig_active"} & {*flow.scores, *flow.at_end}
+    assert set(experiments.variants("beta_tcvae", profile).values()) == {*named, "InfoGAN"}
+    assert experiments.variants("correlated_noise", profile) == {}
 
 
 def test_published_profiles_need_no_download_but_for_the_check_on_real_images():

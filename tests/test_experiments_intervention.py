@@ -78,7 +78,7 @@ def test_primary_claims_have_eight_seeds_and_the_rest_four():
 def test_models_are_judged_on_images_that_none_was_trained_on():
     for profile in PROFILES:
         for setting in declared(profile):
-            if setting.variant in ("flowers", intervention.FOR_PAPER_C):
+            if setting.variant == "flowers":
                 assert not setting.scored_on
                 continue
             of, _, law = setting.run.dataset.rpartition("_")
@@ -106,14 +106,6 @@ def test_the_pool_has_forty_models_of_three_gammas_and_both_laws():
     assert len(kinds) == len(pool) == 2 * 2 * 3
     ids = {s.run.id(seed) for s in declared("laptop") for seed in s.seeds}
     assert {s.run.id(seed) for s in pool for seed in s.seeds} <= ids
-
-
-def test_infogan_of_paper_c_has_its_design():
-    (setting,) = [s for s in declared("laptop") if s.variant == intervention.FOR_PAPER_C]
-    run = setting.run
-    assert (run.objective, run.dataset, run.size) == ("info_gan", "dsprites_rerender_grid", 32)
-    assert (run.steps, run.batch, len(setting.seeds)) == (20_000, 64, 20)
-    assert "mig_exact" in setting.at_end
 
 
 def test_every_claim_reads_two_settings_or_the_pool():

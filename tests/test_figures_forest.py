@@ -1,6 +1,8 @@
 """The forest of claims draws every tested claim at its effect over Δ; published effects lie in
 or out of an interval."""
 
+from statistics import NormalDist
+
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
@@ -112,3 +114,14 @@ def test_a_published_effect_without_a_number_lies_in_no_interval():
     for published in ("inf", "nan"):
         record = Record("C-one", "reproduced", facts(0.1, 0.05, 0.15, published=published, by="x"))
         assert forest.beside_published([record], profile="laptop")["inside"].tolist() == ["no"]
+
+
+def test_power_is_told_of_claims_that_ask_for_more():
+    same = Record("C-six", "reproduced", facts(0.0, -0.01, 0.01, asks="same"))
+    table = forest.power([*DECIDED, same], profile="laptop")
+    assert table.index.tolist() == ["C-one", "C-two", "C-four"]
+    assert table["profile"].tolist() == ["laptop", "laptop", "gpu"]
+    half = 1.959963984540054  # the interval of the first is Δ to either side
+    reach = [n * half - 1.6448536269514722 for n in (1, 2, 4)]
+    found = table.loc["C-one"].iloc[3:].tolist()
+    assert found == pytest.approx([NormalDist().cdf(z) for z in reach])

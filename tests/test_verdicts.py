@@ -10,7 +10,7 @@ from scipy import stats
 
 from disentangled import learning, records, store, verdicts
 from disentangled.comparisons import Comparison, compare
-from disentangled.verdicts import Declared, decided, seeds_needed, verdict_of
+from disentangled.verdicts import Declared, decided, power, seeds_needed, verdict_of
 
 PLAIN = Declared("a score", "score", 0.05, "a figure", True, "more", math.nan, "", False)
 
@@ -100,6 +100,26 @@ def test_seeds_that_would_settle_it_are_those_of_a_z_test():
     assert np.mean(gaps + stats.norm.isf(0.05) * math.sqrt(2 / wanted) < matters) == pytest.approx(
         0.8, abs=0.02
     )
+
+
+def test_power_is_the_share_of_samples_that_show_the_effect():
+    n, effect = 10, 1.2
+    error = math.sqrt(2 / n)
+    reach = stats.norm.isf(0.025) * error
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 20_000, n))
+    shown = (one.mean(-1) + effect - other.mean(-1)) / error > stats.norm.isf(0.05 / 4)
+    assert power(-reach, reach, effect, n_family=4) == pytest.approx(shown.mean(), abs=0.01)
+    assert power(-reach, reach, 0.0) == pytest.approx(0.05)
+    assert power(-math.inf, 1.0, effect) == 0.0
+    assert power(0.1, 0.1, effect) == 1.0
+
+
+def test_seeds_needed_are_those_of_a_power_of_four_fifths():
+    result = comparison(low=-0.1, high=0.1, n_seeds=10)
+    needed = seeds_needed(result, 0.05, n_family=3)
+    narrower = 0.1 * math.sqrt(10 / needed)
+    assert power(-narrower, narrower, 0.05, n_family=3) == pytest.approx(0.8, abs=0.01)
 
 
 def test_an_interval_without_an_end_names_no_seeds():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from disentangled import claims, experiments, learning, records, tables
+from disentangled import claims, costs, experiments, learning, records, tables
 from disentangled.claims import Chapter, OnRows, Tests
 from disentangled.comparisons import FEWEST
 from disentangled.records import Record
+from disentangled.runs import Run
 
 TestsOf = Callable[[pd.DataFrame, str], tuple[Tests, Mapping[str, str]]]
 
@@ -71,6 +74,49 @@ def on_rows(experiment: str, runs: pd.DataFrame, profile: str, asked_of: TestsOf
             settled[claim] = learning.settled(there[there["run_id"].isin(all_read)], run_of)
     where = f"book/results/{experiment}/{profile}"
     return OnRows(tests, with_all, where, on, ready, whole, waiting, n_left_out, settled)
+
+
+def told(
+    decided: Sequence[Record], rows: pd.DataFrame, *, page: Chapter, experiment: str = ""
+) -> dict[str, str]:
+    """What a page says of its claims under the figures that they belong to, by the claim's id.
+
+    The sentence of every profile that has a verdict, the page's own first. Where that one has none
+    or is inconclusive, also the hours of one core for the runs or the seeds that are lacking, at
+    the speed at which the rows were trained.
+
+    Args:
+        rows: of the page's profile, with what their training took.
+        experiment: as in `decide`.
+    """
+    declared = experiments.settings(experiment or page.name, page.profile)
+    trained = rows.drop_duplicates("run_id").set_index("run_id")["seconds"]
+    done = sum(_flops(s.run) for s in declared for seed in s.seeds if s.run.id(seed) in trained)
+    seconds_a_flop = trained.sum() / done if done else math.nan
+
+    def hours(claim: str, facts: Mapping[str, Any]) -> float:
+        read = [s for s in declared if experiments.READ[s.run.experiment](claim, s.run)]
+        if facts["verdict"] == "not run":
+            ids = [(s, s.run.id(seed)) for s in read for seed in s.seeds]
+            lacking = sum(_flops(s.run) for s, run_id in ids if run_id not in trained)
+        elif facts["verdict"] == "inconclusive" and facts.get("n_needed"):
+            more = max(0, facts["n_needed"] - facts["n_seeds"])
+            lacking = more * sum(_flops(s.run) for s in read)
+        else:
+            return math.nan
+        return lacking * seconds_a_flop / 3600
+
+    found = {}
+    for record in decided:
+        more = hours(record.id, {**record.facts, "verdict": record.verdict})
+        price = f"What is lacking takes {more:.1f} hours of one core." if more > 0 else ""
+        own, *larger = record.sentences()
+        found[record.id] = " ".join(filter(None, [own, price, *larger]))
+    return found
+
+
+def _flops(run: Run) -> float:
+    return costs.flops(run, (1, run.size, run.size))
 
 
 def moved(decided: Sequence[Record]) -> pd.DataFrame:

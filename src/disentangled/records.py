@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,15 +107,28 @@ class Record:
         Raises:
             ValueError: a record of no claim, which has no rows.
         """
+        return self._said(*self.leading(""))
+
+    def sentences(self) -> list[str]:
+        """The same of every profile of which no run is missing, the page's own first.
+
+        Raises:
+            ValueError: as `sentence`.
+        """
+        whole, _ = self._by_profile("")
+        return [self._said(profile, facts) for profile, facts in reversed(whole.items())]
+
+    def _said(self, profile: str, facts: Mapping[str, Any]) -> str:
+        """The sentence of a profile's facts; the page's own profile is called nothing."""
         if self.facts["how"] != "rows":
             raise ValueError(
                 f"expected a claim about rows, got {self.id}, which was decided by "
                 f"{self.facts['how']}; show the record itself"
             )
-        profile, facts = self.leading("")
         verdict = facts["verdict"]
         if verdict == "not run":
-            return "Not run: the rows that would answer this are not there."
+            there = facts.get("there", "the rows that would answer this are not there")
+            return f"Not run: {there}."
         of = facts["unit"].partition(" ")[0]  # "nats" of "nats of distortion"
         unit = "" if of in ("score", "correlation") else f" {of}"
         # infinity is kept as text

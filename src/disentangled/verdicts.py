@@ -168,3 +168,23 @@ def seeds_needed(result: Comparison, matters: float, n_family: int = 1) -> int:
     error = (result.high - result.low) / (2 * stats.norm.isf(LEVEL / 2))
     reach = stats.norm.isf(LEVEL / n_family) + stats.norm.ppf(POWER)
     return math.ceil(result.n_seeds * (reach * error / matters) ** 2)
+
+
+def power(low: float, high: float, effect: float, n_family: int = 1) -> float:
+    r"""How probable it is that a true effect of this size is shown to be above 0, with the seeds
+    and spread of a comparison that gave this 95 % interval.
+
+        Φ(effect / SE - z_{1 - α / m}),   SE = (high - low) / (2 z_{0.975})
+
+    α is 0.05 and m the number of claims that are corrected together. 0 for an interval without
+    an end.
+
+    **Error**: as of `seeds_needed`; and Holm's correction is at most this strict, which makes the
+    number too small where other claims of the family are shown.
+    """
+    if not math.isfinite(high - low):
+        return 0.0
+    if high == low:
+        return float(effect > 0)
+    error = (high - low) / (2 * stats.norm.isf(LEVEL / 2))
+    return float(stats.norm.cdf(effect / error - stats.norm.isf(LEVEL / n_family)))

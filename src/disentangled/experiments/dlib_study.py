@@ -107,11 +107,12 @@ SIZES: dict[str, Profile] = {
 }
 """Sizes by profile.
 
-`gpu` is as long as two hours of one H200 allow for all experiments (28 minutes are those of
-`beta_tcvae.SIZES`). Ten seeds train together at 4.9 ms a step, 6.4 with a critic:
-`correlated_noise` has 6 settings without one and 3 with one, `split_encoder` 9 and 6, together
-15 · 4.9 + 9 · 6.4 = 131 ms a step of all, and the wide split encoders' further operations make it
-137 at most. 35,000 steps are 80 minutes of training, without scoring; the paper has 300,000.
+`gpu` is as long as two hours of one H200 allow for all experiments (33 minutes are those of
+`beta_tcvae`, 10 of them of its variants). Ten seeds train together at 4.9 ms a step, 6.4 with a
+critic: `correlated_noise` has 6 settings without one and 3 with one, `split_encoder` 9 and 6,
+together 15 · 4.9 + 9 · 6.4 = 131 ms a step of all, and the wide split encoders' further operations
+make it 137 at most. 35,000 steps are 80 minutes of training, without scoring; the paper has
+300,000.
 """
 
 

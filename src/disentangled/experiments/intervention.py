@@ -2,16 +2,15 @@
 
 Tables 1 to 3 of the paper, the pool of FactorVAEs of its Figure 3, and an ablation of the model's
 three losses, which it lacks. Every model is judged on held-out images of all combinations of
-factors alike. Beside them stands InfoGAN under the design of paper C's experiment, for that
-paper's Figure 3. λ and the weights of the baselines are the printed ones, where any are printed.
+factors alike. λ and the weights of the baselines are the printed ones, where any are printed.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
+from disentangled.experiments.beta_tcvae import GAN_RATE, encoder_steps
 from disentangled.experiments.setting import Setting
 from disentangled.learning import QUARTER
 from disentangled.objectives import OBJECTIVES
@@ -65,9 +64,6 @@ OF_SEVERAL_AXES = ("intervention", "factor_vae")
 CONTRAST_FROM = 288_000 / 322_560
 """Share of the training of InfoGAN-CR after which pairs count, of Lin et al.'s public code."""
 
-GAN_RATE = 1e-3
-"""Of the generator, of Lin et al.'s public code; those of its judges stand in the recipe."""
-
 ABLATED: dict[str, tuple[str, Weights]] = {
     "no translation loss": ("intervention_first", {}),
     "no adversarial loss": ("intervention", {"lambda_adv": 0.0}),
@@ -83,7 +79,6 @@ N_OF_POOL = 2
 """Seeds of each of them; of the tables' FactorVAEs the pool has `Profile.n_seeds` a setting."""
 
 POOL = "pool of FactorVAEs"
-FOR_PAPER_C = "InfoGAN, paper C's design"
 
 LAPTOP_STEPS = 8_000
 """Steps of the published profile, settled on the plain VAE alone before the first run.
@@ -118,7 +113,6 @@ class Profile(NamedTuple):
     gan: what the names of the GANs' nets begin with; gan_on: the data sets that they are on.
     large_batch, large_steps, large_rate: of β-TCVAE, which estimates q(z) from a batch.
     n_seeds: of every setting but those that primary claims compare, which have n_primary.
-    paper_c: data set, size, pixel area, net, steps and seeds of InfoGAN in paper C's design.
     cooldown: share of the steps over which the learning rate falls; GANs train as their authors
         do, at a constant one.
     """
@@ -135,7 +129,6 @@ class Profile(NamedTuple):
     large_rate: float
     n_seeds: int
     n_primary: int
-    paper_c: tuple[str, int, int, str, int, int]
     cooldown: float = 0.0
 
 
@@ -175,7 +168,6 @@ SIZES: dict[str, Profile] = {
         large_rate=1e-3,
         n_seeds=2,
         n_primary=2,
-        paper_c=("dsprites_rerender_grid", 16, 16, "conv_shallow", 2 * CHUNK, 2),
     ),
     "laptop": Profile(
         pictures={
@@ -196,7 +188,6 @@ SIZES: dict[str, Profile] = {
         cooldown=1.0,
         n_seeds=4,
         n_primary=8,
-        paper_c=("dsprites_rerender_grid", 32, 4, "conv_shallow", 20_000, 20),
     ),
     "gpu": Profile(
         pictures={
@@ -216,7 +207,6 @@ SIZES: dict[str, Profile] = {
         large_rate=1e-3,
         n_seeds=10,
         n_primary=10,
-        paper_c=("dsprites_rerender", 64, 1, "chen_mlp", 15_000, 10),
     ),
     "paper": Profile(
         pictures={
@@ -236,14 +226,13 @@ SIZES: dict[str, Profile] = {
         large_rate=1e-3,
         n_seeds=10,
         n_primary=10,
-        paper_c=("dsprites", 64, 1, "chen_mlp", 322_550, 10),
     ),
 }
 """Sizes by profile. The paper prints batches, rates, ten seeds and the model's nets, but no
 numbers of steps: those of `paper` are those of the baselines' own papers.
 
-`laptop` takes about 20 core hours: a step of the whole model 0.11 s of a core, without the
-translation 0.06 s, of FactorVAE 0.02 s; three of the hours are InfoGAN's for paper C.
+`laptop` takes about 17 core hours: a step of the whole model 0.11 s of a core, without the
+translation 0.06 s, of FactorVAE 0.02 s.
 """
 
 SCORES = ("losses",)
@@ -256,7 +245,7 @@ OF_FEATURES = ("sap_logistic",)
 
 def settings(profile: str) -> list[Setting]:
     """The tables, correlated factors and what primary claims compare first; then the ablation,
-    the rest of the pool, the flowers, and InfoGAN for paper C."""
+    the rest of the pool, and the flowers."""
     sizes = SIZES[profile]
     cells = [
         _cell(profile, on, law, method)
@@ -270,7 +259,6 @@ def settings(profile: str) -> list[Setting]:
         *(_ablated(profile, name) for name in ABLATED),
         *(_pooled(profile, on, law) for on in ("dsprites", "shapes3d") for law in LAWS),
         *(_flowers(profile, objective) for objective in OF_SEVERAL_AXES),
-        _for_paper_c(profile),
     ]
 
 
@@ -368,18 +356,6 @@ def _flowers(profile: str, objective: str) -> Setting:
     return declared._replace(pictures=("neighbours",), variant="flowers")
 
 
-def _for_paper_c(profile: str) -> Setting:
-    dataset, size, pixel_area, net, steps, n_seeds = SIZES[profile].paper_c
-    run = replace(
-        _run(profile, "dsprites", dataset, "info_gan", {}),
-        size=size, pixel_area=pixel_area, net=net, steps=steps, steps_after=_after(steps),
-    )  # fmt: skip
-    return Setting(
-        run, tuple(range(n_seeds)), scores=SCORES, at_end=("mig_exact", "mig", "supervised"),
-        pictures=(), variant=FOR_PAPER_C,
-    )  # fmt: skip
-
-
 def _judged(run: Run, n_seeds: int, scored_on: str) -> Setting:
     """A run with the scores that its nets and its features allow."""
     roles = OBJECTIVES[run.objective].nets
@@ -436,11 +412,6 @@ def _run(profile: str, on: str, dataset: str, objective: str, weights: Weights) 
         else sizes.large_rate
         if is_large
         else sizes.learning_rate,
-        steps_after=_after(steps) if is_gan else 0,
+        steps_after=encoder_steps(steps) if is_gan else 0,
         cooldown=0.0 if is_gan else sizes.cooldown,
     )
-
-
-def _after(steps: int) -> int:
-    """Steps of a GAN's encoder, which scores read: a quarter of the others."""
-    return max(1, steps // 4 // CHUNK) * CHUNK

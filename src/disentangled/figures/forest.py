@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
+from disentangled import verdicts
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish
 from disentangled.records import Record
 
@@ -166,4 +167,26 @@ def beside_published(decided: Sequence[Record], *, profile: str) -> pd.DataFrame
         if "published" in facts
     }
     columns = ["quantity", "profile", "ours", "low", "high", "published", "by", "inside"]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
+
+
+MULTIPLES = (1, 2, 4)
+"""Multiples of Δ for which the power is told."""
+
+
+def power(decided: Sequence[Record], *, profile: str) -> pd.DataFrame:
+    """How probably the claims that ask for *more* would show a true effect of Δ and multiples.
+
+    Returns: a line a claim that has an interval (index: id). Columns: profile (of our rows),
+        seeds, Δ, and a probability for each of `MULTIPLES` (`verdicts.power`).
+    """
+    lines = {}
+    for name, (of, facts) in tested(decided, profile).items():
+        if facts["asks"] != "more":
+            continue
+        low, high, matters = (float(facts[key]) for key in ("low", "high", "matters"))
+        shown = [verdicts.power(low, high, n * matters, facts["n_family"]) for n in MULTIPLES]
+        lines[name] = [of, facts["n_seeds"], matters, *shown]
+    heads = ["Δ" if n == 1 else f"{n} Δ" for n in MULTIPLES]
+    columns = ["profile", "seeds", "Δ is", *(f"shown if the effect is {head}" for head in heads)]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)

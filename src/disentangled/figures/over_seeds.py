@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from disentangled import learning
 from disentangled.figures.style import COLOURS, MARKS, PAGE_WIDTH, SMALLEST, caption, finish
+from disentangled.objectives import OBJECTIVES
 from disentangled.records import Record
 from disentangled.tables import (
     Floats,
@@ -60,8 +62,17 @@ METHODS = Methods(
 )
 """Label and colour of each objective, the same in every figure."""
 
+SYMBOLS = {"beta": "β", "gamma": "γ", "lambda_od": "λ"}
+"""How a page writes the weight that an objective sweeps; others are not shown."""
+
 DASHES = ("-", "--", "-.", ":")
 """Lines of the objectives, which like their markers are theirs by place in the registry."""
+
+
+def titled(objective: str, weight: float) -> str:
+    """An objective at a weight in words: "β-TCVAE, β = 6"."""
+    name, symbol = METHODS[objective][0], SYMBOLS.get(OBJECTIVES[objective].swept)
+    return f"{name}, {symbol} = {weight:g}" if symbol else name
 
 
 def mark(objective: str) -> str:
@@ -242,31 +253,15 @@ def violins(groups: Groups, label: str, axes: Axes) -> None:
 
 
 def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) -> Figure:
-    """A score at the milestone against the same run's score at its end, seed by seed."""
-    finished = runs[runs.groupby("run_id")["step"].transform("nunique") > 1]
-    labels = (f"{label} at half the steps", f"{label} at the end")
+    """A score when the last quarter begins against the same run's score at its end."""
+    labels = (f"{label} when the last quarter begins", f"{label} at the end")
 
     def draw(row: Sequence[Axes], of_it: pd.DataFrame, _: str) -> None:
-        early = of_it[~of_it["last"]].set_index("run_id")[column]
-        late = of_it[of_it["last"]].set_index("run_id").loc[early.index]
-        _run_by_run(row[0], late, early, column, labels)
+        early, late = learning.quarter_and_end(of_it)
+        known = early[column].notna() & late[column].notna()
+        _run_by_run(row[0], late[known], early.loc[known, column], column, labels)
 
-    return panels(finished, profile, draw, RUN_BY_RUN, bars=POINTS)
-
-
-def redrawn(
-    runs: pd.DataFrame, before: Mapping[str, float], column: str, label: str, *, profile: str
-) -> Figure:
-    """A score of runs against what an earlier draw of the same runs had.
-
-    runs: as of `settled`; those that the earlier draw lacks are left out.
-    before: the score of the earlier draw by run_id.
-    """
-    again = runs[runs["run_id"].isin(before)].set_index("run_id")
-    labels = (f"{label} in the earlier draw", f"{label} now")
-    figure, axes = plt.subplots(figsize=RUN_BY_RUN)
-    _run_by_run(axes, again, again.index.map(before), column, labels)
-    return finish(figure, profile, source(again), seeds=n_seeds(again), bars=POINTS)
+    return panels(runs, profile, draw, RUN_BY_RUN, bars=POINTS)
 
 
 def _run_by_run(
