@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import ast
 import html
+import itertools
 import json
 import math
 import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pairs
 import pytest
 import torch
 from origin import code_cells
 
-from disentangled import gaussian
+from disentangled import gaussian, interventions, metrics
 from disentangled.claims import Chapter
-from disentangled.figures import closed_forms, correlated_noise_forms, style
+from disentangled.figures import (
+    closed_forms,
+    correlated_noise_forms,
+    estimating_q,
+    kl_in_three_parts,
+    mean_and_sample,
+    mutual_information_gap,
+    necessary_or_sufficient,
+    style,
+)
+from disentangled.figures import interventions as interventions_figures
 from disentangled.figures.closed_forms import Axis, Panel, draws, plane
 
 BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS, STATIC = BOOK / "chapters", BOOK / "_static"
 SCRIPTS = "".join(
     f"<script>{(STATIC / name).read_text('utf-8')}</script>"
-    for name in ("formulas.js", "closed_forms.js")
+    for name in ("closed_forms.js", "forms_gaussian.js", "forms_discrete.js")
 )
 LOOK = f"<style>{(STATIC / 'pages.css').read_text('utf-8')}</style>"
 EXACT = {"rel": 1e-9, "abs": 1e-12}
@@ -45,8 +57,8 @@ def computed(tab):
 
     def compute(form, values):
         asked = [form.formula, json.loads(json.dumps(form.parameters)), values]
-        made = "([name, given, values]) => values.map((value) => formulas[name](given, value))"
-        found = tab.evaluate(made, asked)
+        of = "([name, given, values]) => values.map((v) => closedForms.formulas[name](given, v))"
+        found = tab.evaluate(of, asked)
         assert all(len(one["panels"]) == len(form.panels) for one in found)
         return found
 
@@ -126,6 +138,150 @@ def test_linear_codes_as_the_chapter_has_them(computed):
             points = torch.tensor([grey["x"], grey["y"]], dtype=torch.float64)
             away = (points * torch.linalg.solve(spread, points)).sum(0)
             assert away.tolist() == near([1.0] * 49)
+
+
+def test_noise_on_normal_means(computed):
+    covariance = torch.tensor([[1.3, 0.9], [0.9, 0.8]], dtype=torch.float64)
+    sd = torch.tensor([1.0, 0.6], dtype=torch.float64)
+    form = mean_and_sample.by_scale(covariance=covariance, sd=sd)
+    scales = [0.05, 0.7, 10.0]
+    for scale, made in zip(scales, computed(form, scales), strict=True):
+        noisy = mean_and_sample.sampled(covariance, scale * sd)
+        samples, told = marks(made, 2, "points")
+        assert samples["y"] == near([gaussian.total_correlation(noisy)])
+        assert told["y"] == near([mean_and_sample.told(covariance, scale * sd)])
+        assert marks(made, 2, "line")[0]["y"][0] == near(gaussian.total_correlation(covariance))
+        (cloud,) = marks(made, 1, "points")
+        mean, noise = form.parameters["means"][5], form.parameters["noise"][5]
+        assert cloud["x"][5] == near(mean[0] + scale * noise[0])
+        assert cloud["y"][5] == near(mean[1] + scale * 0.6 * noise[1])
+    assert "that of the samples 0.00011 nats" in computed(form, [10.0])[0]["words"]
+
+
+def test_a_mixture_of_copies_and_parity(computed):
+    bits = list(itertools.product((0, 1), repeat=3))
+    copies, parity = np.zeros((2, 2, 2, 2)), np.zeros((2, 2, 2, 2))
+    copies[0, 0, 0, 0] = copies[1, 1, 1, 1] = 3
+    for a, b, c in bits:
+        parity[a ^ b ^ c, a, b, c] = 1
+    of = chapter("necessary_or_sufficient", "of_mixture")
+    of["mixture"] = lambda w: (1 - w) * copies / 6 + w * parity / 8
+    form = necessary_or_sufficient.by_weight(copies, parity)
+    weights = [0.0, 0.35, 0.8, 1.0]
+    for weight, made in zip(weights, computed(form, weights), strict=True):
+        widths = [bar["width"] for bar in marks(made, 0, "bar")]
+        for row, axes in enumerate(((1, 2, 3), (1, 2))):
+            together, each, given, plain = of["of_mixture"](weight, axes)
+            assert widths[4 * row : 4 * row + 4] == near([together, plain, each, given])
+            assert marks(made, 1, "points")[row]["y"] == near([together - each])
+    at_one = computed(form, [1.0])[0]["words"]
+    assert at_one == (
+        "w = 1.00: together, three axes know 0.69 nats more than one by one; two axes know 0.00"
+        " nats more than one by one"
+    )
+
+
+def test_two_factors_before_and_after_an_intervention(computed):
+    form = interventions_figures.by_correlation()
+    rhos = [-0.9, 0.0, 0.45, 0.9]
+    for rho, made in zip(rhos, computed(form, rhos), strict=True):
+        before = interventions_figures.two_factors(rho)
+        after, weights = interventions.intervene(before), interventions.weights(before)
+        shades = [[bar["opacity"] for bar in marks(made, panel, "bar")] for panel in range(3)]
+        for law, shade in ((before, shades[0]), (after, shades[1])):
+            assert shade == near((law / (1.1 * law.max())).flatten().tolist())
+        wanted = (weights.log10().abs() / 3).clamp(max=1).flatten().tolist()
+        assert shades[2] == pytest.approx(wanted, rel=1e-9, abs=1e-10)
+        colours = [bar["colour"] for bar in marks(made, 2, "bar") if bar["opacity"] > 1e-9]
+        below = [float(w) < 1 for w in weights.flatten() if abs(float(w) - 1) > 1e-6]
+        assert [colour == "orange" for colour in colours] == below
+        told = interventions_figures.undone_in_words(rho)  # "... up to 12.3"
+        assert made["words"].endswith(told.split(", ")[1].replace("weights", "weights go"))
+        assert f"correlation {told.split(': ')[0].split()[-1]}" in made["panels"][0]["title"]
+
+
+def test_what_the_optimal_linear_code_keeps(computed):
+    variances = torch.tensor([16.0, 4.0], dtype=torch.float64)
+    turn = torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64)
+    form = kl_in_three_parts.by_beta(variances=variances, turn=turn)
+    betas = [1.0, 2.5, 10.0, 20.0]
+    for beta, made in zip(betas, computed(form, betas), strict=True):
+        assert made["words"] == kl_in_three_parts.linear_optimum_in_words(
+            beta, variances=variances
+        )
+        nats = float((0.5 * torch.log((variances / beta).clamp(min=1))).sum())
+        assert marks(made, 1, "points")[0]["y"] == near([nats])
+        share = (beta / variances).clamp(max=1)
+        images = torch.tensor(form.parameters["images"], dtype=torch.float64)
+        means = images[:24] @ turn @ torch.diag(1 - share) @ turn.T
+        decoded = marks(made, 0, "points")[1]
+        assert decoded["x"] + decoded["y"] == near(means.T.flatten().tolist())
+        spread = turn @ torch.diag(variances * share * (1 - share)) @ turn.T
+        one = marks(made, 0, "area")[3]
+        points = torch.tensor([one["x"], one["y"]], dtype=torch.float64) - means[3][:, None]
+        widest = torch.linalg.eigvalsh(spread)[-1]
+        assert float(points.square().sum(0).max()) == pytest.approx(float(widest), rel=1e-3)
+
+
+def entropy_of_mixture(means, sd):
+    """In nats, by plain sums a fifteenth of sd apart."""
+    z = np.arange(-6, 6, sd / 15)
+    p = np.exp(-0.5 * ((z[:, None] - means) / sd) ** 2).mean(1) / (sd * math.sqrt(2 * math.pi))
+    return -(p * np.log(np.maximum(p, 1e-300))).sum() * sd / 15
+
+
+def test_a_turned_code_by_plain_sums_and_by_the_metric(computed):
+    levels = torch.linspace(-1.5, 1.5, 8, dtype=torch.float64)
+    form = mutual_information_gap.by_angle(levels, 0.15)
+    first, second = levels.repeat_interleave(8), levels.repeat(8)
+    factors = torch.cartesian_prod(torch.arange(8), torch.arange(8))
+    angles = [0, 20, 45, 90]
+    for angle, made in zip(angles, computed(form, angles), strict=True):
+        turn = math.radians(angle)
+        axes = [
+            math.cos(turn) * first - math.sin(turn) * second,
+            math.sin(turn) * first + math.cos(turn) * second,
+        ]
+        told = np.zeros((2, 3))
+        for j, axis in enumerate(axes):
+            grid = axis.reshape(8, 8).numpy()
+            whole = entropy_of_mixture(grid.flatten(), 0.15)
+            for k, rows in enumerate((grid, grid.T)):
+                told[k, j] = whole - np.mean([entropy_of_mixture(row, 0.15) for row in rows])
+        ranked = np.sort(told.clip(0), 1)
+        gap = (ranked[:, 2] - ranked[:, 1]).mean() / math.log(8)
+        assert marks(made, 2, "points")[0]["y"] == pytest.approx([gap], rel=1e-9, abs=1e-9)
+        (curve,) = marks(made, 2, "line")
+        assert curve["y"][angle // 5] == near(marks(made, 2, "points")[0]["y"][0])
+        cells = {(bar["x"], bar["y"]): bar["text"] for bar in marks(made, 1, "bar")}
+        assert cells[0, 0] == f"{abs(told[1, 0]):.2f}"  # axis 1, second factor
+        code = torch.stack([*axes, 0 * axes[0]], 1)
+        score = metrics.mig_exact(code, torch.full((64, 3), 2 * math.log(0.15)), factors)
+        assert gap == pytest.approx(score.value, abs=1e-4)
+
+
+def test_posteriors_of_a_width_and_the_truth(computed):
+    of = chapter("estimating_q", "draw_code", "true_total_corr")
+    of["batch"] = 70
+    sigmas = [0.05, 0.3, 2.0]
+    estimates = {(d, s): [0.1 * d, 1.0, 2.0] for d in (2, 10) for s in ("naive", "mss")}
+    truth = {d: [of["true_total_corr"](d, 0.5, s) for s in sigmas] for d in (2, 10)}
+    by_width = estimating_q.ByWidth(sigmas, estimates, truth, 0.5)
+    form = estimating_q.by_posterior_width(of["draw_code"](2, 0.5, 0.3, 0), by_width, 0.3)
+    for n, made in enumerate(computed(form, sigmas)):
+        for panel, d in ((1, 2), (2, 10)):
+            assert marks(made, panel, "points")[-1]["y"] == near([truth[d][n]])
+            assert marks(made, panel, "line")[0]["y"][0] == near(truth[d][0])
+            assert marks(made, panel, "line")[1]["y"] == estimates[d, "naive"]
+        assert f"reads {estimates[10, 'naive'][n]:.1f} nats" in made["words"]
+        assert f"the truth is {truth[10][n]:.1f}" in made["words"]
+        code = of["draw_code"](2, 0.5, sigmas[n], 0)
+        (z,) = marks(made, 0, "points")
+        assert [z["x"][0], z["y"][0]] == pytest.approx(code.z[0].tolist(), abs=3e-4)
+        disc = marks(made, 0, "area")[9]
+        centre = code.mean[9].tolist()
+        away = np.hypot(np.array(disc["x"]) - centre[0], np.array(disc["y"]) - centre[1])
+        assert away == pytest.approx(np.full(49, sigmas[n]), abs=1e-4)
 
 
 @pytest.fixture

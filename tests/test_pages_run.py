@@ -354,7 +354,8 @@ def test_buttons_lead_to_the_address_once_it_is_set(md, root):
     edit(root / "_config.yml", "html_css_files: [pages.css]", "html_css_files: []")
     edit(
         root / "_config.yml",
-        "html_js_files: [pages.js, latent_space.js, formulas.js, closed_forms.js]",
+        "html_js_files: [pages.js, latent_space.js, closed_forms.js, forms_gaussian.js, "
+        "forms_discrete.js]",
         "html_js_files: []",
     )
     html = run.build(root, root / "out", root / "vendor").parent

@@ -1,8 +1,33 @@
-// A slider on a closed form: formulas.js computes at every value what the panels show, and this
-// draws it as SVG. figures/closed_forms.py writes the panels, the values of the slider and the
-// numbers that the formula needs into the page. The state is in the address, behind "#".
+// A slider on a closed form: a formula (forms_gaussian.js, forms_discrete.js) computes at every
+// value what the panels show, and this draws it as SVG. figures/closed_forms.py writes the panels,
+// the values of the slider and the numbers that the formula needs into the page. The state is in
+// the address, behind "#".
 
 (() => {
+  // What formulas are made of: numbers and their text, grids, and marks in the units of a panel.
+  const fixed = (value, digits = 2) => value.toFixed(digits).replace(/^-(0\.0*)$/, "$1"); // no sign before a zero
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+  const steps = (low, high, n) => Array.from({ length: n + 1 }, (_, k) => low + ((high - low) * k) / n);
+  const factors = (low, high, n) => steps(Math.log(low), Math.log(high), n).map(Math.exp);
+  const curve = (x, of, look) => ({ kind: "line", x, y: x.map(of), ...look });
+  const dot = (x, y, colour, size = 9) => ({ kind: "points", x: [x], y: [y], colour, size });
+  const here = (x) => ({ kind: "rule", x, colour: "grey", width: 1.5 });
+  const cloud = (points, colour, size = 3) => ({
+    kind: "points", colour, size, x: points.map((p) => p[0]), y: points.map((p) => p[1]),
+  });
+
+  // A matrix on two numbers.
+  const times = ([[a, b], [c, d]], [x, y]) => [a * x + b * y, c * x + d * y];
+
+  // A matrix as cells, its first row on top, each with its number in it.
+  const cells = (rows, top) => rows.flatMap((row, i) => row.map((value, j) => ({
+    kind: "bar", x: j, y: rows.length - 1 - i, width: 1, height: 1, colour: "blue",
+    opacity: 0.45 * Math.min(1, value / top), text: fixed(value),
+  })));
+
+  const formulas = {};
+  window.closedForms = { formulas, fixed, sum, steps, factors, times, curve, dot, here, cloud, cells };
+
   function element(tag, properties = {}, ...children) {
     const made = Object.assign(document.createElement(tag), properties);
     made.append(...children);
@@ -42,7 +67,8 @@
   }
 
   const DASHES = { "-": "none", "--": "7 4", ":": "2 3", "-.": "8 3 2 3" };
-  const pencil = ({ colour, width = 2, dash = "-" }) => ({
+  const pencil = ({ colour, width = 2, dash = "-", opacity = 1 }) => ({
+    "stroke-opacity": opacity,
     fill: "none",
     style: `stroke: ${paint(colour)}`,
     "stroke-width": width,
@@ -85,7 +111,7 @@
     for (let n = 1; n < named.length; n++) named[n].at = Math.max(named[n].at, named[n - 1].at + LINE);
     for (let n = named.length - 1, most = high; n >= 0; n--, most -= LINE) named[n].at = Math.min(named[n].at, most);
     return named.flatMap(({ mark, at }) => [
-      drawn("path", { d: `M${wide + 6} ${at}h16`, ...pencil(mark.kind === "bar" ? { colour: mark.colour, width: 8 } : mark) }),
+      drawn("path", { d: `M${wide + 6} ${at}h16`, ...pencil(["bar", "area"].includes(mark.kind) ? { ...mark, width: 8 } : mark) }),
       words(wide + 26, at + 4, mark.label, "start"),
     ]);
   }
@@ -125,7 +151,7 @@
   function build(root) {
     const given = JSON.parse(root.querySelector("script").textContent);
     const { values, panels } = given;
-    const formula = window.formulas[given.formula];
+    const formula = formulas[given.formula];
     const handle = element("input", { type: "range", id: `${root.id}-value`, min: 0, max: values.length - 1, step: 1, value: given.start });
     const shown = element("output", { htmlFor: handle.id });
     const picture = element("div", { className: "closed-panels" });

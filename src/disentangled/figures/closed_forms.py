@@ -1,8 +1,8 @@
 """Sliders on closed forms: the page itself computes the figure at the slider's value.
 
 `slider` writes a form into a page: the name of a formula, the numbers that it needs, and the
-panels that show what comes out. `book/_static/formulas.js` has the formulas, each beside its
-function here in the package, and `book/_static/closed_forms.js` draws. Without JavaScript, on
+panels that show what comes out. `book/_static/forms_gaussian.js` and `forms_discrete.js` have the
+formulas, and `closed_forms.js` draws. Without JavaScript, on
 paper and in Jupyter the figure at the first value shown stands in its place; for Jupyter a chapter
 has `sliders.live` besides.
 """

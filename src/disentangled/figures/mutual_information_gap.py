@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from disentangled.arrays import entry
+from disentangled.figures.closed_forms import Axis, Form, Panel, plane
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
@@ -82,6 +83,25 @@ def turned_code(
     curve.set(ylim=(0, 1), xticks=[0, 45, 90], xlabel="angle, degrees")
     curve.set_title(f"MIG = {score.value:.2f}")
     return finish(figure, profile, "closed-form codes, no sampling")
+
+
+def by_angle(levels: Tensor, sd: float) -> Form:
+    """What `turned_code` shows, computed by the page.
+
+    Args:
+        levels: the means of one factor's values on its axis before the turn (8,).
+        sd: standard deviation of the posteriors.
+    """
+    axes = Axis(0, 3, ticks=[(k + 0.5, f"z{'₁₂₃'[k]}") for k in range(3)], line=False)
+    factors = Axis(0, 2, ticks=[(1.5, "v₁"), (0.5, "v₂")], line=False)
+    angle = Axis(0, 90, "angle, degrees", [(0, "0"), (45, "45"), (90, "90")])
+    gap = Axis(0, 1, ticks=[(k / 2, f"{k / 2:g}") for k in range(3)])
+    panels = [
+        plane(2.4, "z₁", "z₂", width=200),
+        Panel(axes, factors, "I(zⱼ; vₖ), nats", width=220, height=160),
+        Panel(angle, gap, width=240, height=160, right=14),
+    ]
+    return Form("turned_code", {"levels": levels.tolist(), "sd": sd}, panels)
 
 
 def turned_code_in_words(angle: int, *, scores: Mapping[int, Score]) -> str:

@@ -1,23 +1,12 @@
-// The closed forms that sliders recompute (closed_forms.js): pure functions, a chapter's name in
-// front, from what the page was given and the slider's value to the words of the figure and to the
-// title and the marks of every panel. Each says which functions of the package or of its chapter it
-// repeats; tests/test_figures_closed_forms.py holds the two together. Nats throughout.
+// Closed forms that sliders recompute (closed_forms.js), of normal laws: pure functions
+// from what the page was given and the slider's value to the words of the figure and to the title
+// and the marks of every panel. Each says which functions of the package or of a chapter it repeats;
+// tests/test_figures_closed_forms.py holds the two together. Nats throughout.
 
 (() => {
-  const { log, sqrt, max, min, exp, sin, cos, PI } = Math;
-  const sum = (values) => values.reduce((a, b) => a + b, 0);
-  const fixed = (value, digits = 2) => value.toFixed(digits).replace(/^-(0\.0*)$/, "$1"); // no sign before a zero
-  const steps = (low, high, n) => Array.from({ length: n + 1 }, (_, k) => low + ((high - low) * k) / n);
-  const factors = (low, high, n) => steps(log(low), log(high), n).map(exp);
-  const curve = (x, of, look) => ({ kind: "line", x, y: x.map(of), ...look });
-  const dot = (x, y, colour, size = 9) => ({ kind: "points", x: [x], y: [y], colour, size });
-  const here = (x) => ({ kind: "rule", x, colour: "grey", width: 1.5 });
-  const cloud = (points, colour, size = 3) => ({
-    kind: "points", colour, size, x: points.map((p) => p[0]), y: points.map((p) => p[1]),
-  });
+  const { log, sqrt, max, min, sin, cos, PI } = Math;
+  const { formulas, fixed, sum, steps, factors, times, curve, dot, here, cloud, cells } = window.closedForms;
 
-  // A matrix on two numbers, and the determinant of one of two rows.
-  const times = ([[a, b], [c, d]], [x, y]) => [a * x + b * y, c * x + d * y];
   const det = ([[a, b], [c, d]]) => a * d - b * c;
 
   // TC of a normal law of two axes: -log det of its correlations / 2.
@@ -34,15 +23,6 @@
   }
   // The lower root of a covariance of two axes.
   const root = ([[a, b], [, d]]) => [[sqrt(a), 0], [b / sqrt(a), sqrt(max(0, d - (b * b) / a))]];
-
-  // A matrix as cells, its first row on top, each with its number in it.
-  const cells = (rows, top) => rows.flatMap((row, i) => row.map((value, j) => ({
-    kind: "bar", x: j, y: rows.length - 1 - i, width: 1, height: 1, colour: "blue",
-    opacity: 0.45 * min(1, value / top), text: fixed(value),
-  })));
-
-  const formulas = {};
-  window.formulas = formulas;
 
   // The four terms of the identity over a grid, in nats, and where the slider stands.
   const TERMS = [
@@ -141,5 +121,95 @@
       return `at σ = ${sigma} axis 1 tells ${a} nats of component 1 and ${b} of component 2, axis 2 ${c} and ${d}`;
     };
     return { words: `β = ${beta.toFixed(2)}: ${rows.map(said).join("; ")}`, panels: rows.flatMap((row) => row.panels) };
+  };
+
+  // Normal means, and samples with noise of this scale: `disparity` of mean_and_sample.
+  formulas.noise_scale = ({ covariance, sd, means, noise }, scale) => {
+    const samples = (t) => pairTC(covariance.map((row, i) => row.map((v, j) => (i === j ? v + (t * sd[i]) ** 2 : v))));
+    const told = (t) => 0.5 * Math.log1p(covariance[1][1] / (t * sd[1]) ** 2);
+    const [grid, ofMeans, now] = [factors(0.03, 30, 120), pairTC(covariance), samples(scale)];
+    const moved = means.map((mean, n) => mean.map((v, j) => v + scale * sd[j] * noise[n][j]));
+    const nats = (v) => (v < 0.095 ? v.toPrecision(2) : fixed(v));
+    return {
+      words: `s = ${scale.toPrecision(2)}: the total correlation of the means is ${nats(ofMeans)} nats, that of the samples ${nats(now)} nats`,
+      panels: [
+        { title: `means: TC(μ) = ${nats(ofMeans)}`, marks: [cloud(means, "blue")] },
+        { title: `samples: TC(z) = ${nats(now)}`, marks: [cloud(moved, "orange")] },
+        {
+          marks: [
+            here(scale),
+            curve(grid, () => ofMeans, { label: "TC(μ)", colour: "blue", dash: "--" }),
+            curve(grid, told, { label: "I(z₂; μ)", colour: "black", dash: ":" }),
+            curve(grid, samples, { label: "TC(z)", colour: "orange" }),
+            dot(scale, now, "orange"),
+            dot(scale, told(scale), "black"),
+          ],
+        },
+      ],
+    };
+  };
+
+  // What the optimal linear β-VAE keeps: `linear_optimum` of figures/kl_in_three_parts.py.
+  formulas.linear_optimum = ({ variances, turn, images, n_decoded }, beta) => {
+    const kept = (b) => variances.map((variance) => 0.5 * log(max(1, variance / b)));
+    const shares = variances.map((variance) => min(1, beta / variance));
+    const back = [[turn[0][0], turn[1][0]], [turn[0][1], turn[1][1]]];
+    const means = images.slice(0, n_decoded).map((x) => times(turn, times(back, x).map((v, k) => v * (1 - shares[k]))));
+    const noise = variances.map((variance, k) => sqrt(variance * shares[k] * (1 - shares[k])));
+    const spread = turn.map((row) => row.map((v, k) => v * noise[k]));
+    const grid = factors(1, 20, 120);
+    const [first, both] = [grid.map((b) => kept(b)[0]), grid.map((b) => sum(kept(b)))];
+    const between = (lower, upper, look) => ({
+      kind: "area", opacity: 0.6, x: [...[...grid].reverse(), ...grid], y: [...[...lower].reverse(), ...upper], ...look,
+    });
+    const nats = sum(kept(beta));
+    const left = variances.filter((variance) => variance > beta).length;
+    return {
+      words: `β = ${fixed(beta)}: the optimal code keeps ${left} of ${variances.length} components and ${fixed(nats)} nats`,
+      panels: [
+        {
+          title: `images (grey), decoded codes (blue) at β = ${fixed(beta)}`,
+          marks: [cloud(images, "grey"), ...means.map((mean) => ellipse(spread, mean, { colour: "blue", opacity: 0.2 })), cloud(means, "blue", 6)],
+        },
+        {
+          marks: [
+            between(grid.map(() => 0), first, { label: "axis 1", colour: "blue" }),
+            between(first, both, { label: "axis 2", colour: "sky" }),
+            curve(grid, () => sum(kept(1)), { label: "β-TCVAE", colour: "black", dash: "--", width: 1.3 }),
+            { ...here(beta), colour: "vermilion" },
+            dot(beta, nats, "vermilion"),
+          ],
+        },
+      ],
+    };
+  };
+
+  // Posteriors of one width: `true_total_corr` of estimating_q. What minibatches say comes with the
+  // page, for each width of the slider: it is a mean over batches of some hundred posteriors.
+  formulas.posterior_width = ({ means, noise, rho, n_axes, sigmas, estimates }, sigma) => {
+    const truth = (n) => (s) => equalTC(n, 1 + s * s, rho);
+    const looks = { naive: { colour: "blue" }, mss: { colour: "green", dash: "--" } };
+    const [grid, at] = [factors(sigmas[0], sigmas.at(-1), 80), sigmas.indexOf(sigma)];
+    const discs = means.map((mean) => ellipse([[sigma, 0], [0, sigma]], mean, { colour: "blue", opacity: 0.15 }));
+    const z = means[0].map((v, j) => v + sigma * noise[j]);
+    const most = n_axes.at(-1);
+    const naive = estimates.find((one) => one.n_axes === most && one.scheme === "naive").values[at];
+    return {
+      words: `s = ${fixed(sigma)}: with ${most} axes the naive estimate of the total correlation reads ${fixed(naive, 1)} nats, the truth is ${fixed(truth(most)(sigma), 1)}`,
+      panels: [
+        { title: `s = ${fixed(sigma)}: ${means.length} posteriors, one z`, marks: [...discs, dot(...z, "vermilion")] },
+        ...n_axes.map((n) => ({
+          marks: [
+            here(sigma),
+            curve(grid, truth(n), { label: "truth", colour: "black", width: 2.5 }),
+            ...estimates.filter((one) => one.n_axes === n).flatMap(({ scheme, values }) => [
+              { kind: "line", x: sigmas, y: values, label: scheme, ...looks[scheme] },
+              { kind: "points", x: sigmas, y: values, size: 4, colour: looks[scheme].colour },
+            ]),
+            dot(sigma, truth(n)(sigma), "black"),
+          ],
+        })),
+      ],
+    };
   };
 })();
