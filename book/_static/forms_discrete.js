@@ -30,7 +30,7 @@
       const { together, each, conditional, total } = fourNumbers(weight, axes);
       const bar = (x, width, lower, label, colour) => ({
         kind: "bar", x, y: 2 * (sets.length - 1 - row) + (lower ? 0.2 : 1), width, height: 0.7, colour, opacity: 0.4,
-        edge: true, text: width > 0.2 ? fixed(width) : "", label: row ? "" : label,
+        edge: true, text: width > 0.3 ? fixed(width) : "", label: row ? "" : label,
       });
       return [
         bar(0, together, false, "I(z; x)", "blue"),

@@ -86,7 +86,7 @@ def by_correlation() -> Form:
     """What `undone` shows, computed by the page."""
     ticks = [(-3, "−3"), (0, "0"), (3, "3")]
     sides = Axis(-3.25, 3.25, "v₁", ticks), Axis(-3.25, 3.25, "v₂", ticks)
-    return Form("intervention", {"levels": LEVELS.tolist()}, [Panel(*sides, width=220)] * 3)
+    return Form("intervention", {"levels": LEVELS.tolist()}, [Panel(*sides, width=195)] * 3)
 
 
 def graphs(*, profile: str) -> Figure:
