@@ -81,7 +81,7 @@ def test_a_choice_of_two_is_a_menu(page):
     box = sliders.two_sliders(
         page, "s", ["u", "v"], [3, 4, 5], dot_of_second, labels=("a", "b"), alt=said, start=(1, 2)
     )
-    upper, lower, outer = box.children
+    upper, _, outer = box.children
     assert (upper.options, upper.index, upper.description) == (("u", "v"), 1, "a")
     assert linked(upper, outer, "index")
     assert not linked(upper, outer)

@@ -72,10 +72,9 @@ class Form(NamedTuple):
 
 def plane(reach: float, across: str = "", upward: str = "", **settings: Any) -> Panel:
     """A square panel from -reach to reach, without ticks; `settings` are of `Panel`."""
-    frame = {"line": bool(across)}
-    return Panel(
-        Axis(-reach, reach, across, **frame), Axis(-reach, reach, upward, **frame), **settings
-    )
+    named = bool(across)
+    x, y = Axis(-reach, reach, across, line=named), Axis(-reach, reach, upward, line=named)
+    return Panel(x, y, **settings)
 
 
 def draws(values: ArrayLike) -> list[Any]:
