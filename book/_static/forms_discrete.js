@@ -94,24 +94,26 @@
   };
 
   // A code turned by an angle: `rotated` of mutual_information_gap and the metric `mig_exact`, with
-  // the entropies of the mixtures by sums over a grid, an eighth of a standard deviation apart.
+  // the entropies of the mixtures by sums over a grid, a quarter of a standard deviation apart.
   formulas.turned_code = ({ levels, sd }, degrees) => {
     const n = levels.length;
     const most = log(n);
     // I(z; v) of both factors for z = a v_1 + b v_2 + noise; (nats, nats)
     const informations = (a, b) => {
-      const means = levels.map((v) => levels.map((u) => a * v + b * u));
-      const reach = max(...means.flat().map(Math.abs)) + 9 * sd;
-      const grid = steps(-reach, reach, Math.ceil((16 * reach) / sd));
+      const reach = (Math.abs(a) + Math.abs(b)) * max(...levels.map(Math.abs)) + 9 * sd;
+      const grid = steps(-reach, reach, Math.ceil((8 * reach) / sd));
+      const laws = () => levels.map(() => new Float64Array(grid.length));
+      const [first, second, [whole]] = [laws(), laws(), laws()]; // of z, given a factor and alone
+      const share = 1 / (n * sd * sqrt(2 * PI));
+      levels.forEach((v, i) => levels.forEach((u, j) => grid.forEach((z, g) => {
+        const p = share * exp(-0.5 * ((z - a * v - b * u) / sd) ** 2);
+        first[i][g] += p;
+        second[j][g] += p;
+        whole[g] += p / n;
+      })));
       const step = grid[1] - grid[0];
-      const density = (mean) => grid.map((z) => exp(-0.5 * ((z - mean) / sd) ** 2) / (sd * sqrt(2 * PI)));
-      const each = means.map((row) => row.map(density));
-      const average = (laws) => grid.map((_, g) => sum(laws.map((law) => law[g])) / laws.length);
-      const entropy = (law) => -step * sum(law.map((p) => (p > 0 ? p * log(p) : 0)));
-      const given = each.map(average); // first factor known
-      const other = levels.map((_, j) => average(each.map((row) => row[j])));
-      const whole = entropy(average(given));
-      return [given, other].map((laws) => min(most, max(0, whole - sum(laws.map(entropy)) / n)));
+      const entropy = (law) => -step * law.reduce((total, p) => (p > 0 ? total + p * log(p) : total), 0);
+      return [first, second].map((given) => min(most, max(0, entropy(whole) - sum(given.map(entropy)) / n)));
     };
     const score = (angle) => {
       const [c, s] = [cos((angle * PI) / 180), sin((angle * PI) / 180)];

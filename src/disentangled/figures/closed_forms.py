@@ -28,7 +28,7 @@ MAX_BYTES = 100_000
 """What the forms of a page may take in it, their static figures apart."""
 
 DIGITS = 4
-"""Decimal places of draws that travel with a page: a hundredth of a pixel."""
+"""Decimal places of draws that travel with a page, finer than a pixel."""
 
 
 class Axis(NamedTuple):
