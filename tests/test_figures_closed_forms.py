@@ -260,12 +260,17 @@ def test_a_turned_code_by_plain_sums_and_by_the_metric(computed):
         assert gap == pytest.approx(score.value, abs=1e-4)
 
 
+def true_total_corr(n_axes, rho, sigma):
+    means = gaussian.equicorrelated(n_axes, rho)
+    return gaussian.total_correlation(means + sigma**2 * gaussian.equicorrelated(n_axes, 0.0))
+
+
 def test_posteriors_of_a_width_and_the_truth(computed):
-    of = chapter("estimating_q", "draw_code", "true_total_corr")
+    of = chapter("estimating_q", "draw_code")
     of["batch"] = 70
     sigmas = [0.05, 0.3, 2.0]
     estimates = {(d, s): [0.1 * d, 1.0, 2.0] for d in (2, 10) for s in ("naive", "mss")}
-    truth = {d: [of["true_total_corr"](d, 0.5, s) for s in sigmas] for d in (2, 10)}
+    truth = {d: [true_total_corr(d, 0.5, s) for s in sigmas] for d in (2, 10)}
     by_width = estimating_q.ByWidth(sigmas, estimates, truth, 0.5)
     form = estimating_q.by_posterior_width(of["draw_code"](2, 0.5, 0.3, 0), by_width, 0.3)
     for n, made in enumerate(computed(form, sigmas)):

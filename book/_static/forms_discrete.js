@@ -123,7 +123,7 @@
       return { told, gap: sum(gaps) / 2, turn: [[c, -s], [s, c]] };
     };
     const { told, gap, turn } = score(degrees);
-    const plane = levels.map((v, k) => ({ ...cloud(levels.map((u) => times(turn, [v, u])), "blue", 6), opacity: 0.2 + (0.8 * k) / (n - 1) }));
+    const plane = levels.map((v, k) => ({ ...cloud(levels.map((u) => times(turn, [v, u])), "blue", 6), opacity: 0.3 + (0.7 * k) / (n - 1) }));
     return {
       words: `${degrees}°: mutual information gap ${fixed(gap)}`,
       panels: [
