@@ -179,8 +179,8 @@
     }
 
     let waits = false;
+    handle.addEventListener("change", () => history.replaceState(null, "", `#${root.id}?value=${values[handle.value]}`));
     handle.addEventListener("input", () => {
-      history.replaceState(null, "", `#${root.id}?value=${values[handle.value]}`);
       if (waits) return;
       waits = true;
       requestAnimationFrame(() => {
