@@ -110,8 +110,9 @@
     }).sort((a, b) => a.at - b.at);
     for (let n = 1; n < named.length; n++) named[n].at = Math.max(named[n].at, named[n - 1].at + LINE);
     for (let n = named.length - 1, most = high; n >= 0; n--, most -= LINE) named[n].at = Math.min(named[n].at, most);
+    const piece = (mark) => pencil(["bar", "area"].includes(mark.kind) ? { ...mark, width: 8 } : mark);
     return named.flatMap(({ mark, at }) => [
-      drawn("path", { d: `M${wide + 6} ${at}h16`, ...pencil(["bar", "area"].includes(mark.kind) ? { ...mark, width: 8 } : mark) }),
+      drawn("path", { d: `M${wide + 6} ${at}h16`, ...piece(mark) }),
       words(wide + 26, at + 4, mark.label, "start"),
     ]);
   }
@@ -130,7 +131,8 @@
 
     const inside = drawn("svg", { width: wide, height: high }); // cuts off what lies beyond
     inside.append(...marks.flatMap((mark) => MARKS[mark.kind](mark, across, upward, [wide, high])));
-    const axes = drawn("path", { d: `M0 ${y.line ? 0 : high}V${high}H${x.line ? wide : 0}`, ...pencil({ colour: "grey", width: 1 }) });
+    const frame = `M0 ${y.line ? 0 : high}V${high}H${x.line ? wide : 0}`;
+    const axes = drawn("path", { d: frame, ...pencil({ colour: "grey", width: 1 }) });
     const ticks = [
       ...x.ticks.map(([value, said]) => words(across(value), high + 14, said)),
       ...y.ticks.map(([value, said]) => words(-5, upward(value) + 4, said, "end")),
@@ -142,7 +144,9 @@
       names.push(name);
     }
     const titles = lines.map((line, n) => words(-left + 4, -top + 12 + LINE * n, line, "start"));
-    const all = drawn("g", { transform: `translate(${left} ${top})` }, inside, axes, ...ticks, ...names, ...titles, ...labels(marks, upward, wide, high));
+    const beside = labels(marks, upward, wide, high);
+    const parts = [inside, axes, ...ticks, ...names, ...titles, ...beside];
+    const all = drawn("g", { transform: `translate(${left} ${top})` }, ...parts);
     const [w, h] = [spec.width, top + high + below];
     // text is never drawn smaller than at 0.85 of its 12 pixels
     return drawn("svg", { viewBox: `0 0 ${w} ${h}`, style: `flex: ${w} 1 ${0.85 * w}px; max-width: ${1.3 * w}px` }, all);
@@ -152,7 +156,8 @@
     const given = JSON.parse(root.querySelector("script").textContent);
     const { values, panels } = given;
     const formula = formulas[given.formula];
-    const handle = element("input", { type: "range", id: `${root.id}-value`, min: 0, max: values.length - 1, step: 1, value: given.start });
+    const places = { min: 0, max: values.length - 1, step: 1, value: given.start };
+    const handle = element("input", { type: "range", id: `${root.id}-value`, ...places });
     const shown = element("output", { htmlFor: handle.id });
     const picture = element("div", { className: "closed-panels" });
     picture.setAttribute("role", "img");

@@ -123,13 +123,17 @@
       return { told, gap: sum(gaps) / 2, turn: [[c, -s], [s, c]] };
     };
     const { told, gap, turn } = score(degrees);
-    const plane = levels.map((v, k) => ({ ...cloud(levels.map((u) => times(turn, [v, u])), "blue", 6), opacity: 0.3 + (0.7 * k) / (n - 1) }));
+    const plane = levels.map((v, k) => ({
+      ...cloud(levels.map((u) => times(turn, [v, u])), "blue", 6),
+      opacity: 0.3 + (0.7 * k) / (n - 1),
+    }));
+    const gaps = curve(steps(0, 90, 18), (angle) => score(angle).gap, { colour: "blue" });
     return {
       words: `${degrees}°: mutual information gap ${fixed(gap)}`,
       panels: [
         { title: `turned by ${degrees}°; shade: v₁`, marks: plane },
         { marks: cells(told, most) },
-        { title: `MIG = ${fixed(gap)}`, marks: [here(degrees), curve(steps(0, 90, 18), (angle) => score(angle).gap, { colour: "blue" }), dot(degrees, gap, "vermilion")] },
+        { title: `MIG = ${fixed(gap)}`, marks: [here(degrees), gaps, dot(degrees, gap, "vermilion")] },
       ],
     };
   };

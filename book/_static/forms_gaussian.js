@@ -114,7 +114,8 @@
       ]);
       const told = means.map((row, j) => row.map((m) => -0.5 * Math.log1p((-m * m) / (sum(row.map((v) => v * v)) + noise[j]))));
       const title = `σ = ${sigma}, β = ${beta.toFixed(2)}`;
-      return { sigma, told, panels: [{ title, marks: [grey, ...lines] }, { marks: cells(told, 1.4) }, { marks: termsOver(grid, terms(sigma), beta) }] };
+      const shown = [[grey, ...lines], cells(told, 1.4), termsOver(grid, terms(sigma), beta)];
+      return { sigma, told, panels: shown.map((marks, k) => (k ? { marks } : { title, marks })) };
     });
     const said = ({ sigma, told }) => {
       const [[a, b], [c, d]] = told.map((row) => row.map((v) => fixed(v)));
@@ -162,6 +163,7 @@
     const between = (lower, upper, look) => ({
       kind: "area", opacity: 0.6, x: [...[...grid].reverse(), ...grid], y: [...[...lower].reverse(), ...upper], ...look,
     });
+    const around = means.map((mean) => ellipse(spread, mean, { colour: "blue", opacity: 0.2 }));
     const nats = sum(kept(beta));
     const left = variances.filter((variance) => variance > beta).length;
     return {
@@ -169,7 +171,7 @@
       panels: [
         {
           title: `images (grey), decoded codes (blue) at β = ${fixed(beta)}`,
-          marks: [cloud(images, "grey"), ...means.map((mean) => ellipse(spread, mean, { colour: "blue", opacity: 0.2 })), cloud(means, "blue", 6)],
+          marks: [cloud(images, "grey"), ...around, cloud(means, "blue", 6)],
         },
         {
           marks: [
