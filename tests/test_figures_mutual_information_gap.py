@@ -56,10 +56,10 @@ def test_the_largest_difference_is_over_all_codes_and_entries():
 
 
 def test_a_turned_code_is_marked_among_all_angles():
-    codes = {angle: torch.full((4, 3), float(angle)).double() / 90 for angle in (0, 45, 90)}
-    scores = {0: scored(0.9), 45: scored(0.0, 0.5), 90: scored(0.8)}
+    code = torch.full((4, 3), 0.5).double()
+    scores = {0: scored(0.9), 90: scored(0.8), 45: scored(0.0, 0.5)}  # in any order
     factors = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
-    drawn = figures.turned_code(45, codes=codes, scores=scores, factors=factors, profile="laptop")
+    drawn = figures.turned_code(45, code=code, scores=scores, factors=factors, profile="laptop")
     plane, table, curve = drawn.axes
     assert plane.get_title(loc="left") == "turned by 45°; colour: $v_1$"
     points = plane.collections[0]
@@ -69,7 +69,7 @@ def test_a_turned_code_is_marked_among_all_angles():
     every, this = curve.lines
     assert np.transpose(every.get_data()).tolist() == [[0, 0.9], [45, 0.0], [90, 0.8]]
     assert np.transpose(this.get_data()).tolist() == [[45, 0.0]]
-    said = figures.turned_code_in_words(90, scores=scores)
+    said = figures.turned_code_in_words(90, scores[90])
     assert said == "Code turned by 90 degrees: mutual information gap 0.80"
 
 

@@ -27,14 +27,18 @@ def dot(*place):
     return figure
 
 
+def dot_of_second(_, place):
+    return dot(place)
+
+
 def said(*values):
     return f"dot at {values} < 9"
 
 
-def linked(source, target):
+def linked(source, target, trait="value"):
     """Whether the page itself, without a kernel, copies source's value to target's index."""
     wanted = {
-        "source": [f"IPY_MODEL_{source.model_id}", "value"],
+        "source": [f"IPY_MODEL_{source.model_id}", trait],
         "target": [f"IPY_MODEL_{target.model_id}", "selected_index"],
     }
     models = Widget.get_manager_state()["state"].values()
@@ -60,17 +64,30 @@ def test_a_frame_is_a_png_with_its_value_in_words(page):
 
 def test_two_sliders_choose_row_and_column(page):
     box = sliders.two_sliders(
-        page, "s", [1, 2], [3, 4, 5], dot, labels=("a", "b"), alt=said, start=(1, 2)
+        page, "s", [0, 1, 2], [3, 4, 5], dot, labels=("a", "b"), alt=said, start=(1, 2)
     )
     upper, lower, outer = box.children
-    assert [upper.max, lower.max] == [1, 2]
+    assert [upper.max, lower.max] == [2, 2]
     assert outer.selected_index == 1
     assert linked(upper, outer)
-    assert [stack.selected_index for stack in outer.children] == [2, 2]
-    assert "dot at (2, 5)" in html.unescape(outer.children[1].children[2].value)
+    assert [stack.selected_index for stack in outer.children] == [2, 2, 2]
+    assert "dot at (1, 5)" in html.unescape(outer.children[1].children[2].value)
     for stack in outer.children:
         assert linked(lower, stack)
-    assert page.sliders["s"][0] == 6
+    assert page.sliders["s"][0] == 9
+
+
+def test_a_choice_of_two_is_a_menu(page):
+    box = sliders.two_sliders(
+        page, "s", ["u", "v"], [3, 4, 5], dot_of_second, labels=("a", "b"), alt=said, start=(1, 2)
+    )
+    upper, _, outer = box.children
+    assert (upper.options, upper.index, upper.description) == (("u", "v"), 1, "a")
+    assert linked(upper, outer, "index")
+    assert not linked(upper, outer)
+    handle, stack = sliders.slider(page, "t", [1, 2], dot, label="s", alt=said).children
+    assert (handle.options, handle.index) == (("1", "2"), 0)
+    assert linked(handle, stack, "index")
 
 
 def test_too_many_frames_are_refused_before_any_is_drawn(page):

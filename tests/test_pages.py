@@ -363,6 +363,7 @@ def test_pages_read_in_a_browser(html, address, browser):
             page.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise")
             assert page.locator("mjx-merror").count() == 0, path.name
             sliders_move_the_picture(page, expected="widget-view+json" in path.read_text("utf-8"))
+        closed_forms_are_computed(page)
         assert errors == [], path.name
         assert set(page.evaluate(WEIGHTS)) <= {"400"}, f"{path.name}: bold numbers or captions"
         page.close()
@@ -485,8 +486,13 @@ def test_every_check_is_a_badge_that_opens_without_scripts(html):
         assert text.count("<details") >= n_checks, md.stem
 
 
+SPOKEN = """([id, before]) =>
+    document.getElementById(id).getAttribute("aria-valuetext") !== before"""
+
+
 def sliders_move_the_picture(page, *, expected):
-    """Every slider has a name, and the arrow keys show another picture."""
+    """Every slider has a name and says its picture in words, and the arrow keys and menus show
+    another."""
     visible = """() => [...document.querySelectorAll(".jupyter-widgets img")]
                  .filter((image) => image.offsetParent).map((image) => image.src).join()"""
     if not expected:
@@ -494,12 +500,31 @@ def sliders_move_the_picture(page, *, expected):
     page.wait_for_selector("[role=slider]:not([aria-label=null])", state="attached")
     for handle in page.locator("[role=slider]").all():
         assert handle.get_attribute("aria-label") not in (None, "", "null")
+        assert re.search(r"[^\d.]", handle.get_attribute("aria-valuetext")), "a bare number"
         before = page.evaluate(visible)
         assert before
         handle.focus()
         at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
         page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
         page.wait_for_function(f"before => ({visible})() !== before", arg=before)
+    for menu in page.locator(".widget-dropdown select").all():
+        before = page.evaluate(visible)
+        menu.select_option(index=1 - menu.evaluate("(select) => select.selectedIndex"))
+        page.wait_for_function(f"before => ({visible})() !== before", arg=before)
+
+
+def closed_forms_are_computed(page):
+    """Their figure gives way to what the page draws, which the keys move, in words too."""
+    for form in page.locator(".closed-form").all():
+        assert not form.locator(".closed-static").is_visible()
+        handle, words = form.locator("input[type=range]"), form.locator(".closed-said")
+        before = words.inner_text()
+        assert before == handle.get_attribute("aria-valuetext")
+        drawn = form.locator(".closed-panels").inner_html()
+        handle.press("ArrowRight")
+        page.wait_for_function(SPOKEN, arg=[handle.get_attribute("id"), before])
+        assert form.locator(".closed-panels").inner_html() != drawn
+        assert handle.get_attribute("aria-valuetext") == words.inner_text()
 
 
 def test_pages_say_when_they_need_a_network():

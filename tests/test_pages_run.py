@@ -352,7 +352,12 @@ def test_buttons_lead_to_the_address_once_it_is_set(md, root):
     (root / "book/references.bib").write_text("")
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/chapters/mine\n")
     edit(root / "_config.yml", "html_css_files: [pages.css]", "html_css_files: []")
-    edit(root / "_config.yml", "html_js_files: [pages.js, latent_space.js]", "html_js_files: []")
+    edit(
+        root / "_config.yml",
+        "html_js_files: [pages.js, latent_space.js, closed_forms.js, forms_gaussian.js, "
+        "forms_discrete.js]",
+        "html_js_files: []",
+    )
     html = run.build(root, root / "out", root / "vendor").parent
     page = (html / "book/chapters/mine.html").read_text()
     assert f'href="{url}/edit/main/book/chapters/mine.md"' in page

@@ -21,6 +21,20 @@ document.addEventListener("DOMContentLoaded", () => {
   }).observe(document.body, { childList: true, subtree: true });
 });
 
+// A slider over pictures says the number of its place, such as "6": let it say the picture in words,
+// which name the value first. The library hides the other pictures by attributes.
+document.addEventListener("DOMContentLoaded", () => {
+  const said = { attributeFilter: ["aria-valuetext", "class", "style"], childList: true, subtree: true };
+  new MutationObserver(() => {
+    for (const handle of document.querySelectorAll(".widget-slider [role=slider]")) {
+      const pictures = handle.closest(".widget-vbox")?.querySelectorAll("img") ?? [];
+      const shown = [...pictures].find((picture) => picture.offsetParent);
+      if (shown?.alt && handle.getAttribute("aria-valuetext") !== shown.alt)
+        handle.setAttribute("aria-valuetext", shown.alt);
+    }
+  }).observe(document.body, said);
+});
+
 // On a phone a run is a block of words and numbers: each cell says the name of its column.
 document.addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("section#rows table")) {

@@ -197,14 +197,14 @@ def at_beta_in_words(beta: float, readings: Mapping[float, Tensor]) -> str:
     )
 
 
+def white() -> Tensor:
+    """The same 400 draws of white noise on two axes in every picture, (400, 2)."""
+    return torch.randn(400, 2, generator=torch.Generator().manual_seed(3)).double()
+
+
 def _spread(sd: Tensor, noise: Tensor) -> Tensor:
     """Covariance of the noise of a code: diag(sd) noise diag(sd)."""
     return torch.outer(sd, sd) * noise
-
-
-def _white() -> Tensor:
-    """The same 400 draws of white noise on two axes in every picture."""
-    return torch.randn(400, 2, generator=torch.Generator().manual_seed(3)).double()
 
 
 def _ellipse(
@@ -222,7 +222,7 @@ def _posteriors(axes: Axes, means: Tensor, spread: Tensor) -> None:
         _ellipse(axes, (0, 0), means + spread, n_sd, color=COLOURS["grey"], alpha=0.2, lw=0)
     values, vectors = torch.linalg.eigh(means)
     root = vectors @ torch.diag(values.clamp(min=0).sqrt())  # bears a singular covariance
-    for x, y in (_white()[:12] @ root.T).tolist():
+    for x, y in (white()[:12] @ root.T).tolist():
         _ellipse(axes, (x, y), spread, fill=False, ec=COLOURS["blue"], lw=0.8)
         axes.plot(x, y, ".", color=COLOURS["blue"], ms=3)
     axes.set(aspect="equal", xticks=[], yticks=[], xlim=(-2.8, 2.8), ylim=(-2.8, 2.8))
@@ -259,7 +259,7 @@ def _terms_over_sigma(axes: Axes, terms: TermsAt, n_axes: int, low: float, high:
 def _noise(draws: Axes, matrix: Axes, sigma: float) -> None:
     """Two of the axes of the noise, and the covariance of all."""
     root = torch.linalg.cholesky(gaussian.equicorrelated(2, sigma))
-    draws.plot(*(_white() @ root.T).T, ".", color=COLOURS["blue"], ms=2)
+    draws.plot(*(white() @ root.T).T, ".", color=COLOURS["blue"], ms=2, rasterized=True)
     draws.set(xlim=(-3.6, 3.6), ylim=(-3.6, 3.6), aspect="equal", xticks=[], yticks=[])
     draws.set_title(rf"$\epsilon_1, \epsilon_2$ at $\sigma$ = {sigma:.2f}")
     covariance = gaussian.equicorrelated(N_AXES, sigma)

@@ -17,6 +17,7 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from disentangled.figures.closed_forms import Axis, Form, Panel, draws, plane
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, SCHEMES, WIDE, finish
 from disentangled.types import Code
 
@@ -172,6 +173,36 @@ def posterior_width(
     sizes = f"ρ = {by_width.rho:g}, N = {batches.n_data:,}, B = {batches.size}"
     bars = f"mean of {batches.n_batches} batches"
     return finish(figure, profile, f"closed-form codes, {sizes}", bars=bars)
+
+
+def by_posterior_width(code: Code, by_width: ByWidth, sigma: float) -> Form:
+    """What `posterior_width` shows: the page computes discs and truth, and has the estimates.
+
+    Args:
+        code: (B, 2), of posteriors with the standard deviation sigma.
+    """
+    low, high = by_width.sigmas[0], by_width.sigmas[-1]
+    s = Axis(low, high, "s", [(0.1, "0.1"), (0.5, "0.5"), (2, "2")], log=True)
+    panels = [plane(4, width=195)]
+    for n_axes in by_width.truth:
+        shown = [v for (d, _), some in by_width.estimates.items() if d == n_axes for v in some]
+        top = 1.08 * max(*shown, *by_width.truth[n_axes])
+        step = 10 ** math.floor(math.log10(top)) * (1 if top < 10 or top > 30 else 0.5)
+        nats = [(k * step, f"{k * step:g}") for k in range(int(top / step) + 1)]
+        axis = Axis(min(0.0, 1.08 * min(shown)), top, "nats", nats)
+        panels.append(Panel(s, axis, f"TC(z), {n_axes} axes", width=245, height=150, right=62))
+    given = {
+        "means": draws(code.mean[:N_DISCS]),
+        "noise": draws((code.z[0] - code.mean[0]) / sigma),
+        "rho": by_width.rho,
+        "n_axes": list(by_width.truth),
+        "sigmas": list(by_width.sigmas),
+        "estimates": [
+            {"n_axes": n_axes, "scheme": scheme, "values": draws(values)}
+            for (n_axes, scheme), values in by_width.estimates.items()
+        ],
+    }
+    return Form("posterior_width", given, panels)
 
 
 def posterior_width_in_words(sigma: float, *, by_width: ByWidth) -> str:

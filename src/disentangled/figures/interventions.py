@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from torch import Tensor
 
 from disentangled import interventions
+from disentangled.figures.closed_forms import Axis, Form, Panel
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish
 
 LEVELS = torch.linspace(-3, 3, 13, dtype=torch.float64, device="cpu")
@@ -79,6 +80,13 @@ def undone_in_words(rho: float) -> str:
         f"Correlation of the factors {_shown(correlation(before))}: after an intervention"
         f" {_shown(correlation(after))}, weights up to {float(weights.max()):.3g}"
     )
+
+
+def by_correlation() -> Form:
+    """What `undone` shows, computed by the page."""
+    ticks = [(-3, "−3"), (0, "0"), (3, "3")]
+    sides = Axis(-3.25, 3.25, "v₁", ticks), Axis(-3.25, 3.25, "v₂", ticks)
+    return Form("intervention", {"levels": LEVELS.tolist()}, [Panel(*sides, width=195)] * 3)
 
 
 def graphs(*, profile: str) -> Figure:

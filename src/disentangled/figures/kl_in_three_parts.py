@@ -17,11 +17,15 @@ from torch import Tensor
 from disentangled import estimators, gaussian, tables
 from disentangled.arrays import entry
 from disentangled.figures import portraits
+from disentangled.figures.closed_forms import Axis, Form, Panel, draws
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, PARTS, SMALLEST, finish
 
 EXPERIMENT = "beta_tcvae"
 METHODS = {"β-VAE": "beta_vae", "β-TCVAE": "beta_tcvae"}
 """Objective of each method whose trained models the chapter compares."""
+
+N_DECODED = 24
+"""Images of the linear model whose decoded codes are shown."""
 
 Posteriors = tuple[Tensor, Tensor]  # mean and log-variance, each (N, D)
 Models = dict[float, dict[str, "pd.Series[Any]"]]  # β -> name of the method -> the run's line
@@ -187,21 +191,39 @@ def linear_optimum(beta: float, *, variances: Tensor, turn: Tensor, profile: str
     return finish(figure, profile, "linear Gaussian model, closed form")
 
 
+@entry
+def by_beta(*, variances: Tensor, turn: Tensor) -> Form:
+    """What `linear_optimum` shows, computed by the page; its arguments but for β."""
+    beta = Axis(0.97, 21, "β", [(b, str(b)) for b in (1, 2, 4, 8, 16)], log=True)
+    nats = Axis(0, 2.4, "nats", [(k / 2, f"{k / 2:.1f}") for k in range(5)])
+    panels = [
+        Panel(Axis(-11, 11, line=False), Axis(-8, 8, line=False), width=330),
+        Panel(beta, nats, "I(z; x); TC and axis-wise KL are 0", width=320, height=195, right=85),
+    ]
+    given = {"variances": variances.tolist(), "turn": turn.tolist(), "n_decoded": N_DECODED}
+    return Form("linear_optimum", given | {"images": draws(_images(variances, turn))}, panels)
+
+
 def _decoded_codes(axes: Axes, beta: float, variances: Tensor, turn: Tensor) -> None:
     """400 images, of 24 the decoded means and an ellipse at one standard deviation of noise."""
-    cloud = torch.randn(400, 2, generator=torch.Generator().manual_seed(0)).double()
-    cloud = cloud @ torch.diag(variances.sqrt()) @ turn.T
+    cloud = _images(variances, turn)
     share = (beta / variances).clamp(max=1.0)
-    axes.plot(*cloud.T.numpy(), ".", color="#C8C8C8", ms=3)
+    axes.plot(*cloud.T.numpy(), ".", color="#C8C8C8", ms=3, rasterized=True)
     width, height = (2 * (variances * share * (1 - share)).sqrt()).tolist()
     angle = math.degrees(math.atan2(turn[1, 0], turn[0, 0]))
-    means = cloud[:24] @ turn @ torch.diag(1 - share) @ turn.T
+    means = cloud[:N_DECODED] @ turn @ torch.diag(1 - share) @ turn.T
     blue = COLOURS["blue"]
     for mean in means.tolist():
         axes.add_patch(Ellipse(mean, width, height, angle=angle, color=blue, alpha=0.25, lw=0))
     axes.plot(*means.T.numpy(), "o", color=blue, ms=3.5)
     axes.spines[:].set_visible(False)
     axes.set(xlim=(-11, 11), ylim=(-8, 8), aspect="equal", xticks=[], yticks=[])
+
+
+def _images(variances: Tensor, turn: Tensor) -> Tensor:
+    """400 images of the linear model, the same in every picture, (400, 2)."""
+    white = torch.randn(400, 2, generator=torch.Generator().manual_seed(0)).double()
+    return white @ torch.diag(variances.sqrt()) @ turn.T
 
 
 def linear_optimum_in_words(beta: float, *, variances: Tensor) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from disentangled import estimators, gaussian
 from disentangled.arrays import entry
+from disentangled.figures.closed_forms import Axis, Form, Panel, draws
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, SMALLEST, finish
 
 N_POINTS = 600  # of a scatter
@@ -101,6 +102,27 @@ def _curves(axes: Axes, scale: float, covariance: Tensor, sd: Tensor) -> None:
     axes.set(xscale="log", yscale="log", xlabel="scale of the noise", ylim=(1e-5, 20))
     axes.set_title(f"nats, at scale {scale:.2g}")
     axes.legend(loc="lower left")
+
+
+@entry
+def by_scale(*, covariance: Tensor, sd: Tensor, reach: float = 4.0) -> Form:
+    """What `disparity` shows, computed by the page; its arguments but for the scale."""
+    means, noise = _draws(covariance)
+    ticks = [(-4, "−4"), (0, "0"), (4, "4")]
+    scale = Axis(0.03, 30, "scale of the noise", [(0.1, "0.1"), (1, "1"), (10, "10")], log=True)
+    powers = ((1e-4, "10⁻⁴"), (1e-2, "0.01"), (1, "1"))
+    panels = [
+        *(
+            Panel(
+                Axis(-reach, reach, f"{z}₁", ticks), Axis(-reach, reach, f"{z}₂", ticks), width=195
+            )
+            for z in "μz"
+        ),
+        Panel(scale, Axis(1e-5, 20, "nats", powers, log=True), width=290, height=140, right=80),
+    ]
+    given = {"covariance": covariance.tolist(), "sd": sd.tolist()}
+    given |= {"means": draws(means), "noise": draws(noise)}
+    return Form("noise_scale", given, panels)
 
 
 def disparity_in_words(scale: float, *, covariance: Tensor, sd: Tensor) -> str:

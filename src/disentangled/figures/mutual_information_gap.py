@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from disentangled.arrays import entry
+from disentangled.figures.closed_forms import Axis, Form, Panel, plane
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
@@ -50,18 +51,18 @@ def largest_difference(scores: Mapping[str, Score], exact: Mapping[str, Tensor])
 
 
 def turned_code(
-    angle: int,
+    angle: float,
     *,
-    codes: Mapping[int, Tensor],
-    scores: Mapping[int, Score],
+    code: Tensor,
+    scores: Mapping[float, Score],
     factors: Tensor,
     profile: str,
 ) -> Figure:
     """A code turned by an angle: its plane, its informations, and its gap among those of all.
 
     Args:
-        angle: degrees, among the keys of codes and scores.
-        codes: angle -> means of the turned code, (N, 3).
+        angle: degrees, among the keys of scores.
+        code: means of the turned code, (N, 3).
         scores: angle -> score of the turned code by `mig_exact`.
         factors: (N, 2).
         profile: of the chapter.
@@ -69,24 +70,44 @@ def turned_code(
     figure, (plane, table, curve) = plt.subplots(
         1, 3, figsize=(PAGE_WIDTH, 2.5), width_ratios=[1, 1.2, 1.2]
     )
-    first, second = codes[angle][:, :2].T.numpy()
+    first, second = code[:, :2].T.numpy()
     plane.scatter(first, second, c=factors[:, 0].numpy(), cmap="viridis", s=22, lw=0)
     plane.set(xlim=(-2.4, 2.4), ylim=(-2.4, 2.4), aspect="equal", xticks=[], yticks=[])
     plane.set(xlabel="$z_1$", ylabel="$z_2$")
-    plane.set_title(f"turned by {angle}°; colour: $v_1$")
+    plane.set_title(f"turned by {angle:g}°; colour: $v_1$")
     score = scores[angle]
     heatmap(table, score.parts["mutual_information"], FACTORS, AXES, top=MOST)
     table.set_title("$I(z_j; v_k)$, nats")
-    curve.plot(list(scores), [each.value for each in scores.values()], color=COLOURS["blue"])
+    angles = sorted(scores)
+    curve.plot(angles, [scores[each].value for each in angles], color=COLOURS["blue"])
     curve.plot(angle, score.value, "o", ms=8, color=COLOURS["vermilion"])
     curve.set(ylim=(0, 1), xticks=[0, 45, 90], xlabel="angle, degrees")
     curve.set_title(f"MIG = {score.value:.2f}")
     return finish(figure, profile, "closed-form codes, no sampling")
 
 
-def turned_code_in_words(angle: int, *, scores: Mapping[int, Score]) -> str:
+def by_angle(levels: Tensor, sd: float) -> Form:
+    """What `turned_code` shows, computed by the page.
+
+    Args:
+        levels: the means of one factor's values on its axis before the turn (8,).
+        sd: standard deviation of the posteriors.
+    """
+    axes = Axis(0, 3, ticks=[(k + 0.5, f"z{'₁₂₃'[k]}") for k in range(3)], line=False)
+    factors = Axis(0, 2, ticks=[(1.5, "v₁"), (0.5, "v₂")], line=False)
+    angle = Axis(0, 90, "angle, degrees", [(0, "0"), (45, "45"), (90, "90")])
+    gap = Axis(0, 1, ticks=[(k / 2, f"{k / 2:g}") for k in range(3)])
+    panels = [
+        plane(2.4, "z₁", "z₂", width=180),
+        Panel(axes, factors, "I(zⱼ; vₖ), nats", width=215, height=140),
+        Panel(angle, gap, width=240, height=140, right=14),
+    ]
+    return Form("turned_code", {"levels": levels.tolist(), "sd": sd}, panels)
+
+
+def turned_code_in_words(angle: float, score: Score) -> str:
     """The angle and the gap of a turned code."""
-    return f"Code turned by {angle} degrees: mutual information gap {scores[angle].value:.2f}"
+    return f"Code turned by {angle:g} degrees: mutual information gap {score.value:.2f}"
 
 
 @entry

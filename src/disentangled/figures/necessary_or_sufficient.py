@@ -1,6 +1,6 @@
 """Figures of necessary_or_sufficient: what axes follow, mixtures, values of other axes.
 
-A code's four numbers are I(z_S; x), Σ I(z_i; x), TC(z_S | x) and TC(z_S), in nats and this order.
+A code's four numbers are I(zₛ; x), Σ I(z_i; x), TC(z_S | x) and TC(z_S), in nats and this order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from disentangled.figures.closed_forms import Axis, Form, Panel
 from disentangled.figures.information_identities import VANISHES, FourNumbers, draw_bars
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 
@@ -58,7 +59,7 @@ def what_axes_follow(
 
 
 def excess(numbers: FourNumbers) -> float:
-    """What axes know together beyond the sum of what each knows: I(z_S; x) - Σ I(z_i; x)."""
+    """What axes know together beyond the sum of what each knows: I(zₛ; x) - Σ I(z_i; x)."""
     together, each, *_ = numbers
     return together - each
 
@@ -99,6 +100,28 @@ def mixed(
     legend = bars.get_legend_handles_labels()
     figure.legend(*legend, loc="outside lower left", ncols=4, columnspacing=1)
     return finish(figure, profile, "tables", bars="exact")
+
+
+def by_weight(copies: ArrayLike, parity: ArrayLike) -> Form:
+    """What `mixed` shows, computed by the page.
+
+    Args: two tables over the image and three axes, of two values each (2, 2, 2, 2).
+    """
+    tables = [np.asarray(table, dtype=float) for table in (copies, parity)]
+    sets = [{"name": name, "axes": list(axes)} for axes, (name, _) in MIXED.items()]
+    rows = Axis(0, 3.9, ticks=[(2.95, "three axes"), (0.95, "two axes")], line=False)
+    weight = Axis(0, 1, "w", [(k / 4, f"{k / 4:g}") for k in range(5)])
+    nats = Axis(-1.5, 0.8, ticks=[(-1, "−1"), (0, "0"), (0.5, "0.5")])
+    panels = [
+        Panel(Axis(0, 2.1, line=False), rows, width=350, height=150, right=100),
+        Panel(weight, nats, "I(zₛ; x) − Σᵢ I(zᵢ; x), nats", width=300, height=150, right=90),
+    ]
+    given = {
+        "tables": [(table / table.sum()).flatten().tolist() for table in tables],
+        "n_bits": tables[0].ndim,
+        "sets": sets,
+    }
+    return Form("mixture", given, panels)
 
 
 def mixed_in_words(weight: float, *, mixture: Mixture) -> str:

@@ -2,8 +2,10 @@ r"""Sliders that move without a kernel: every picture is drawn beforehand.
 
 `slider` chooses which picture of a stack is shown; the link between the two lives in the page,
 so that a published page moves with no kernel behind it; `live` has one draw at any value, in
-Jupyter. Frames are PNG of few colours: tens of them as SVG would be too heavy for a page. Labels
-take math as ``\(\beta\)``.
+Jupyter. Frames are for pictures that a page cannot compute: of trained models, and of scores that
+take training. Where a closed form is all that is shown, the page computes it (`closed_forms`).
+Frames are PNG of few colours: tens of them as SVG would be too heavy for a page. Labels take math
+as ``\(\beta\)``. A choice of two is a menu and no slider.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ipywidgets import HTML, FloatSlider, IntSlider, Layout, Stack, VBox, jslink
+from ipywidgets import HTML, Dropdown, FloatSlider, IntSlider, Layout, Stack, VBox, jslink
 from matplotlib.figure import Figure
 
 from disentangled.claims import Chapter
@@ -51,8 +53,8 @@ def slider(
     _allow(page, name, len(values), 0)
     frames = [_frame(draw(value), alt(value)) for value in values]
     _allow(page, name, len(frames), sum(len(frame.value) for frame in frames))
-    handle, stack = _handle(label, len(values), start), Stack(frames, selected_index=start)
-    jslink((handle, "value"), (stack, "selected_index"))
+    handle, stack = _handle(label, values, start), Stack(frames, selected_index=start)
+    _link(handle, stack)
     return VBox([handle, stack])
 
 
@@ -72,13 +74,13 @@ def two_sliders(
     _allow(page, name, n_frames, 0)
     rows = [[_frame(draw(a, b), alt(a, b)) for b in second] for a in first]
     _allow(page, name, n_frames, sum(len(frame.value) for row in rows for frame in row))
-    upper = _handle(labels[0], len(first), start[0])
-    lower = _handle(labels[1], len(second), start[1])
+    upper = _handle(labels[0], first, start[0])
+    lower = _handle(labels[1], second, start[1])
     inner = [Stack(row, selected_index=start[1]) for row in rows]
     outer = Stack(inner, selected_index=start[0])
-    jslink((upper, "value"), (outer, "selected_index"))
+    _link(upper, outer)
     for stack in inner:
-        jslink((lower, "value"), (stack, "selected_index"))
+        _link(lower, stack)
     return VBox([upper, lower, outer])
 
 
@@ -124,15 +126,24 @@ def live(
     return VBox([handle, picture])
 
 
-def _handle(label: str, n_values: int, start: int) -> IntSlider:
+def _handle(label: str, values: Sequence[Any], start: int) -> IntSlider | Dropdown:
+    """A slider over the positions of the values; of two values a menu."""
+    if len(values) == 2:
+        return Dropdown(options=[str(value) for value in values], index=start, description=label)
     return IntSlider(
         value=start,
         min=0,
-        max=n_values - 1,
+        max=len(values) - 1,
         description=label,
         readout=False,
         layout=Layout(width="min(100%, 32em)"),
     )
+
+
+def _link(handle: IntSlider | Dropdown, stack: Stack) -> None:
+    """Let the handle choose a picture of the stack, in the page itself."""
+    chosen = "index" if isinstance(handle, Dropdown) else "value"
+    jslink((handle, chosen), (stack, "selected_index"))
 
 
 def _frame(figure: Figure, alt: str) -> HTML:
