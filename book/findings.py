@@ -69,6 +69,7 @@ def about_seeds() -> str:
     found = spread(runs, column)
     source = "; ".join(markdown(s) for s in runs["source"].unique())
     return (
+        "**One trained model says little.** "
         f"In the runs of [β-TCVAE and its rivals](chapters/{SEEDS_OF}.ipynb), objective and "
         f"weight together explain {max(found.share, 0):.0%} of the variance of {name}, beyond "
         "what chance would; the rest lies between seeds. The runs of one setting have a standard "
@@ -214,9 +215,10 @@ def undecided(of: Mapping[str, Record], profile: str, rate: float) -> str:
         more = max(0, int(facts["n_needed"]) - int(facts["n_seeds"]))
         hours = f"{more * _flops_a_seed(name, _experiment(facts), where) / rate / 3600:.0f}"
         known = facts["n_needed"] > 0  # else the interval has no end
+        effect, low, high = (str(facts[k]).replace("-", "−") for k in ("effect", "low", "high"))
         lines += [
-            f"| {name} | {markdown(facts['quantity'])} | {facts['effect']} "
-            f"[{facts['low']}, {facts['high']}] | {facts['matters']} | {facts['n_seeds']} "
+            f"| {name} | {markdown(facts['quantity'])} | {effect} [{low}, {high}] "
+            f"| {facts['matters']} | {facts['n_seeds']} "
             f"| {facts['n_needed'] if known else '?'} | {hours if known else '?'} |"
         ]
     return "\n".join(lines)
@@ -252,7 +254,8 @@ def page(ledger: pd.DataFrame, of: Mapping[str, Record], profile: str) -> str:
             f"```{{figure}} _generated/{FIGURE}\n:name: fig-findings\n:alt: {_told(of, profile)}\n"
             "\nEffect and 95 % interval of every claim that has rows, in units of Δ, the smallest "
             "effect that matters; between the dashed lines an effect is too small to matter. An "
-            "open diamond is a published effect.\n```",
+            "open diamond is a published effect, an arrow an interval or an effect that goes on "
+            "beyond.\n```",
             "## What remains open",
             "Some experiments are declared and not trained yet. The last column says what it "
             f"takes to train what is missing at {rate / 1e9:.0f} GFLOP/s; that much `make bench` "

@@ -213,10 +213,10 @@ def test_empirical_claims_are_decided_together_from_their_rows(tmp_path):
         "on squares (drawn): mean difference of MIG at equal ELBO, β-TCVAE less β-VAE: 0.4 ["
     )
     assert found[0].sentence.startswith(
-        "Reproduced: mean difference of MIG at equal ELBO, β-TCVAE less β-VAE, is 0.4 ("
+        "Reproduced: mean difference of MIG at equal ELBO, β-TCVAE less β-VAE, is 0.400 ("
     )
     assert found[0].sentence.endswith(", 8 seeds). This is shown to be above 0.")
-    assert "less that of the VAE, is −0.4 (95 % interval −0.4" in found[1].sentence
+    assert "less that of the VAE is −0.400 (95 % interval −0.4" in found[1].sentence
     assert found[1].sentence.endswith("to be less than 0.05, the least that would matter.")
     # the second waits for three more of its family; Holm counts them
     second = stored(tmp_path, "beta_tcvae")["C-fig3-vae"]
@@ -254,11 +254,11 @@ def test_sentences_of_numbers_that_have_no_end():
              "asks": "more", "n_seeds": 8, "effect": "inf", "low": "-inf", "high": "inf",
              "n_needed": 0}  # fmt: skip
     assert records.Record("C-fig2", "inconclusive", facts).sentence == (
-        "Inconclusive: TC of means, is inf nats (95 % interval −inf to inf, 8 seeds). Both 0 and "
+        "Inconclusive: TC of means is inf nats (95 % interval −inf to inf, 8 seeds). Both 0 and "
         "0.1, the least that would matter, remain possible; more seeds would settle it."
     )
     described = records.Record("C-fig2", "described", facts).sentence
-    assert described == "Described, not tested: TC of means, is inf nats."
+    assert described == "Described, not tested: TC of means is inf nats."
 
 
 def test_a_sentence_counts_in_the_claims_unit():
@@ -268,9 +268,9 @@ def test_a_sentence_counts_in_the_claims_unit():
         for unit in ("axes", "nats", "nats of distortion", "score", "correlation")
     }
     assert said == {
-        "axes": "Described, not tested: q, is 2.5 axes.",
-        **dict.fromkeys(["nats", "nats of distortion"], "Described, not tested: q, is 2.5 nats."),
-        **dict.fromkeys(["score", "correlation"], "Described, not tested: q, is 2.5."),
+        "axes": "Described, not tested: q is 2.5 axes.",
+        **dict.fromkeys(["nats", "nats of distortion"], "Described, not tested: q is 2.5 nats."),
+        **dict.fromkeys(["score", "correlation"], "Described, not tested: q is 2.5."),
     }
 
 

@@ -78,7 +78,7 @@ def test_a_slider_shows_the_median_seed_of_every_method_and_weight(runs, tmp_pat
     shown = figures.traversals(page, runs)
     assert page.sliders["traversals"][0] == 2 * 3  # methods by β = 1, 4, 6
     method, beta, outer = shown.children
-    assert (method.value, beta.value, outer.selected_index) == (1, 2, 1)
+    assert (method.index, beta.value, outer.selected_index) == (1, 2, 1)
     frame = outer.children[1].children[1].value
     assert "A β-TCVAE at beta 4, median seed" in frame
     assert "MIG 0.34" in frame  # 0.2 + 0.04 + 0.1 of seed 1, the one in the middle

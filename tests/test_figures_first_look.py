@@ -51,7 +51,7 @@ def test_runs_of_the_grid_are_on_one_data_set_and_ended(monkeypatch):
 
 def test_a_net_joins_images_that_differ_by_one_step():
     data = spots()
-    code = data.factors.double()  # axis 1 is the column, axis 2 the row
+    code = data.factors.double()  # axis 0 is the column, axis 1 the row
     figure = first_look.nets(torch.stack([code, -code]), data, [0.5, 0.25], profile="laptop")
     first, second, *others = figure.axes
     assert [axes.get_title(loc="left") or axes.get_title() for axes in (first, second)] == [

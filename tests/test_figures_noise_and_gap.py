@@ -125,5 +125,5 @@ def test_the_answer_quotes_both_verdicts_on_figure_2():
         Record("A-fig2-factor-vae", "not run", {}),
     ]
     said = noise_and_gap.answer(decided)
-    assert "of the VAE by +0.10 (95 % interval +0.05 to +0.15; reproduced)" in said
+    assert "of the VAE by −0.10 (95 % interval −0.15 to −0.05; reproduced)" in said
     assert "of FactorVAE by an amount that is not known (not run)." in said

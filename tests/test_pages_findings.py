@@ -63,7 +63,7 @@ def test_an_undecided_claim_says_the_hours_that_would_settle_it():
     *_, line = findings.undecided(of, "laptop", rate=a_seed / 360).splitlines()
     # ten seeds more, a tenth of an hour each
     cells = [cell.strip() for cell in line.replace(r"\|", "/").strip("|").split("|")]
-    assert cells == ["C-fig3-vae", "a / b", "0.02 [-0.05, 0.09]", "0.05", "8", "18", "1"]
+    assert cells == ["C-fig3-vae", "a / b", "0.02 [−0.05, 0.09]", "0.05", "8", "18", "1"]
     without_end = {"C-fig3-vae": Record("C-fig3-vae", "inconclusive", facts | {"n_needed": 0})}
     assert findings.undecided(without_end, "laptop", rate=1.0).endswith("| 8 | ? | ? |")
 

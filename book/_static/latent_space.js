@@ -211,7 +211,7 @@
         }
       sliders.forEach((s, axis) => {
         s.setAttribute("aria-valuetext", `axis ${axis} at ${s.value}, ${model().nats[axis]} nats`);
-        s.said.value = `${Number(s.value).toFixed(1)} · ${model().nats[axis].toFixed(1)} nats`;
+        s.said.value = `${Number(s.value).toFixed(1)}, tells ${model().nats[axis].toFixed(1)} nats`;
       });
     }
 

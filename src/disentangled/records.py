@@ -131,13 +131,17 @@ class Record:
             return f"Not run: {there}."
         of = facts["unit"].partition(" ")[0]  # "nats" of "nats of distortion"
         unit = "" if of in ("score", "correlation") else f" {of}"
-        # infinity is kept as text
-        effect = _minus(f"{float(facts['effect']):.2g}{unit}")
+        quantity = facts["quantity"] + ("," if "," in facts["quantity"] else "")
         if verdict == "described":
-            return f"Described, not tested: {facts['quantity']}, is {effect}."
-        low, high = (_minus(f"{float(facts[bound]):.2g}") for bound in ("low", "high"))
+            effect = _minus(f"{float(facts['effect']):.2g}{unit}")
+            return f"Described, not tested: {quantity} is {effect}."
+        digits = max(0, 1 - math.floor(math.log10(facts["matters"])))  # one beyond those of Δ
+        # infinity is kept as text
+        effect, low, high = (
+            _minus(f"{float(facts[key]):.{digits}f}") for key in ("effect", "low", "high")
+        )
         found = (
-            f"{facts['quantity']}, is {effect} (95 % interval {low} to {high}, {facts['n_seeds']} "
+            f"{quantity} is {effect}{unit} (95 % interval {low} to {high}, {facts['n_seeds']} "
             "seeds)"
         )
         matters = f"{facts['matters']:g}, the least that would matter"

@@ -103,9 +103,9 @@ def nets(mean: Tensor, data: FactorData, scores: Sequence[float], *, profile: st
         _net(axes, code.reshape(first, second, 2).numpy())
         axes.set_title(f"seed {seed}: MIG {scores[seed]:.2f}")
     for axes in panels[-1]:
-        axes.set_xlabel("axis 1")
+        axes.set_xlabel("axis 0")
     for axes in panels[:, 0]:
-        axes.set_ylabel("axis 2")
+        axes.set_ylabel("axis 1")
     handles = [
         Line2D([], [], color=colour, lw=1.2, label=f"the {name} moves")
         for colour, name in zip(LOOKS, data.factor_names, strict=True)

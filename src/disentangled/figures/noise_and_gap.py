@@ -94,11 +94,19 @@ def assert_no_change_can_be_told(trained: pd.DataFrame) -> None:
 
 def answer(decided: Sequence[Record]) -> str:
     """What becomes of trained codes, from the verdicts on Yang et al.'s Figure 2."""
-    found = {record.id: over_seeds.in_words(record) for record in decided}
+    found = {record.id: over_seeds.in_words(_changed(record)) for record in decided}
     return (
-        f"In trained models a noise correlation of 0.9 lowers the median MIG of the VAE by"
+        f"In trained models a noise correlation of 0.9 typically changes the MIG of the VAE by"
         f" {found['A-fig2-vae']}, that of FactorVAE by {found['A-fig2-factor-vae']}."
     )
+
+
+def _changed(fall: Record) -> Record:
+    """The claim on a fall as one on a change, which has the other sign."""
+    if "low" not in fall.facts:
+        return fall
+    low, effect, high = (-float(fall.facts[key]) for key in ("high", "effect", "low"))
+    return Record(fall.id, fall.verdict, fall.facts | {"low": low, "effect": effect, "high": high})
 
 
 def blind_numbers(trained: pd.DataFrame, blind: float) -> dict[str, str | float]:
