@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from disentangled.arrays import entry
+from disentangled.figures.labels import name_ends
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
@@ -114,7 +115,7 @@ def scores_by_angle(
         middle = _band(axes, angles, score, COLOURS[colour])
         axes.plot(angles, middle, line, color=COLOURS[colour], lw=width, label=name)
     axes.set(xlabel="angle, degrees", ylabel="score", ylim=(0, 1.05), xticks=range(0, 91, 15))
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    name_ends(axes)
     bars = "lines: mean over draws, bands: their range (MIG: exact)"
     return finish(figure, profile, "closed-form codes", seeds=values.shape[1], bars=bars)
 
@@ -145,7 +146,7 @@ def scores_by_bins(
     axes.set(xscale="log", xlabel="number of bins", ylabel="MIG", ylim=(0, 1))
     axes.set_xticks([4, 8, 16, 32, 64, 128], ["4", "8", "16", "32", "64", "128"])
     axes.minorticks_off()
-    axes.legend(loc="lower right")
+    name_ends(axes)
     bars = "lines: mean over draws, bands: their range"
     return finish(figure, profile, "closed-form codes", seeds=values.shape[1], bars=bars)
 
