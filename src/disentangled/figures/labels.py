@@ -20,10 +20,10 @@ ASIDE = 10
 """Points from the panel to the labels, which thin lines cross."""
 
 FAR = 0.2
-"""Share of a panel's width: what ends farther from its right side has its label inside."""
+"""A curve that ends by more than this share of the panel's width before it is named inside."""
 
 LIGHTEST = 1.05 / 4.5 - 0.05
-"""Relative luminance of the colour whose contrast to white is 4.5:1, WCAG 2.1."""
+"""Relative luminance of the lightest text on white that WCAG 2.1 lets pass."""
 
 
 def name_ends(axes: Axes) -> None:
