@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
@@ -34,11 +36,14 @@ def name_ends(axes: Axes) -> None:
     near, labels move apart, by as little as can be, and thin lines lead to the ends. Call it last,
     when limits and scales are set.
     """
-    axes.figure.draw_without_rendering()  # the layout, which says how high the panel is
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # axes that are drawn in have one
+    figure.draw_without_rendering()  # the layout, which says how high the panel is
     box = axes.get_window_extent()
-    width, height = (72 * side / axes.figure.dpi for side in (box.width, box.height))  # points
+    width, height = (72 * side / figure.dpi for side in (box.width, box.height))  # points
     handles, names = axes.get_legend_handles_labels()
-    curves = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in handles]
+    found = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in handles]
+    curves = [cast(Line2D, line) for line in found]
     ends = np.array([_end(axes, curve) for curve in curves])
     places = ends.copy()
     outside = ends[:, 0] > 1 - FAR
@@ -46,7 +51,7 @@ def name_ends(axes: Axes) -> None:
     places[outside, 1] = apart(ends[outside, 1], LINE * SMALLEST / height)
     places[:, 0] += ASIDE / width
     for curve, name, end, place in zip(curves, names, ends, places, strict=True):
-        colour = ink(curve.get_color())
+        colour = ink(str(curve.get_color()))
         _ = axes.annotate(
             name, tuple(end), tuple(place), "axes fraction", "axes fraction",
             {"arrowstyle": "-", "lw": 0.6, "color": colour, "relpos": (0, 0.5), "shrinkA": 1},
@@ -73,9 +78,10 @@ def ink(colour: str) -> str:
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ [0.2126, 0.7152, 0.0722])
     linear *= LIGHTEST / max(luminance, LIGHTEST)
-    return to_hex(
-        np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    red, green, blue = np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
     )
+    return to_hex((red, green, blue))
 
 
 def _end(axes: Axes, curve: Line2D) -> Floats:
