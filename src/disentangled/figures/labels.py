@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import ErrorbarContainer
 from matplotlib.lines import Line2D
+from matplotlib.typing import ColorType
 from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression
 
@@ -51,7 +52,7 @@ def name_ends(axes: Axes) -> None:
     places[outside, 1] = apart(ends[outside, 1], LINE * SMALLEST / height)
     places[:, 0] += ASIDE / width
     for curve, name, end, place in zip(curves, names, ends, places, strict=True):
-        colour = ink(str(curve.get_color()))
+        colour = ink(curve.get_color())
         _ = axes.annotate(
             name, tuple(end), tuple(place), "axes fraction", "axes fraction",
             {"arrowstyle": "-", "lw": 0.6, "color": colour, "relpos": (0, 0.5), "shrinkA": 1},
@@ -72,7 +73,7 @@ def apart(places: ArrayLike, gap: float) -> Floats:
     return moved
 
 
-def ink(colour: str) -> str:
+def ink(colour: ColorType) -> str:
     """A colour, darkened in equal parts as far as text on white must be, 4.5:1 in contrast."""
     rgb = np.array(to_rgb(colour))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
