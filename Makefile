@@ -19,11 +19,8 @@ chapter: setup ## Run a chapter, the published one stays: make chapter NAME=beta
 	@$(PYTHON) book/trial.py "$(NAME)" "$(or $(PROFILE),smoke)"
 
 jupyter: setup ## Open a copy of a chapter in JupyterLab: make jupyter NAME=beta_tcvae
-	@test -f "book/chapters/$(NAME).ipynb" || { echo "expected make jupyter NAME=chapter, got NAME=$(NAME);" \
-	  "the chapters are: $(basename $(notdir $(wildcard book/chapters/*.ipynb)))" >&2; exit 1; }
+	@$(PYTHON) book/lab.py "$(NAME)"
 	@$(PYTHON) -m pip install --disable-pip-version-check --quiet -c requirements.txt -e ".[jupyter]"
-	@mkdir -p build/jupyter; test -f "build/jupyter/$(NAME).ipynb" || \
-	  cp "book/chapters/$(NAME).ipynb" build/jupyter/
 	@$(PYTHON) -m jupyterlab "build/jupyter/$(NAME).ipynb"
 
 test: lint ## Check everything: style, types, package, chapters under the smoke profile, pages in a browser.

@@ -16,6 +16,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from colab import TAG
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
@@ -32,8 +33,12 @@ SCORES = "scoring"
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """The cells that run, in order."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    """The cells that run, in order, but for the one that fetches the book (`colab`)."""
+    return [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and TAG not in cell.metadata.get("tags", [])
+    ]
 
 
 def imported_files(code: str, importer: str, src: Path) -> Iterator[Path]:

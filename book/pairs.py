@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from colab import fetching
 from nbformat import NotebookNode
 from origin import code_cells, origin
 
@@ -115,8 +116,11 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     return fix_widget_ids(notebook)
 
 
-def merge(source: NotebookNode, executed: NotebookNode, came_from: dict[str, str]) -> NotebookNode:
-    """The twin: prose, code and metadata of the source, outputs of a run of the same code."""
+def merge(
+    source: NotebookNode, executed: NotebookNode, came_from: dict[str, str], root: Path
+) -> NotebookNode:
+    """The twin: prose, code and metadata of the source, outputs of a run of the same code, and
+    above them the cell that fetches the book."""
     twin = nbformat.from_dict(source)
     for cell, ran in zip(code_cells(twin), code_cells(executed), strict=True):
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
@@ -124,6 +128,7 @@ def merge(source: NotebookNode, executed: NotebookNode, came_from: dict[str, str
         if key in executed.metadata:
             twin.metadata[key] = executed.metadata[key]
     twin.metadata["executed"] = came_from
+    twin.cells = fetching(root) + twin.cells
     return twin
 
 
@@ -142,4 +147,4 @@ def fault(md: Path, root: Path) -> str:
         c.source.strip() for c in code_cells(source)
     ]:
         return "stale: its cells were edited by hand"
-    return "" if merge(source, twin, now) == twin else "out of step"
+    return "" if merge(source, twin, now, root) == twin else "out of step"

@@ -3,7 +3,7 @@
 python book/pdf.py     what `make pdf` does, after it has built the pages
 
 The pages are joined into one document first, so that pages are numbered through and links between
-chapters stay inside the PDF. Sliders stand as they begin, and checks are folded, as on the pages.
+chapters stay inside the PDF. Sliders stand as they begin, and folded code is left out.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import assets
+import colab
 import findings
 import ledger
 import pairs
@@ -106,7 +106,7 @@ def publish(md: Path, root: Path) -> bool:
             claims.write_bytes(before)
         return False
     came_from = {"code": code, "rows": origin(source, root)["rows"]}
-    pairs.write_twin(pairs.merge(source, executed, came_from), md.with_suffix(".ipynb"))
+    pairs.write_twin(pairs.merge(source, executed, came_from, root), md.with_suffix(".ipynb"))
     print(f"{md.stem} ran in {time.monotonic() - start:.0f} s")
     return True
 
@@ -116,7 +116,7 @@ def update(md: Path, root: Path, always: bool) -> bool:
     fault = "asked for" if always else pairs.fault(md, root)
     if fault == "out of step":
         source, twin = pairs.read_source(md), pairs.read_twin(md.with_suffix(".ipynb"))
-        merged = pairs.merge(source, twin, twin.metadata["executed"])
+        merged = pairs.merge(source, twin, twin.metadata["executed"], root)
         pairs.write_twin(merged, md.with_suffix(".ipynb"))
         print(f"{md.stem}: prose merged, nothing to run")
         return True
@@ -132,13 +132,14 @@ def settings(root: Path, vendor: Path) -> dict[str, Any]:
     config["sphinx"]["config"].update(assets.sphinx_settings(vendor))
     own = config["sphinx"]["local_extensions"]  # they lie beside this module, whatever it builds
     config["sphinx"]["local_extensions"] = {name: str(ROOT / path) for name, path in own.items()}
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["disentangled"]
+    project = colab.project(root)
     url = project["repository"]
     config["repository"] = {"url": url, "branch": project["branch"]}
     if url:
         buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
         config["html"].update(dict.fromkeys(buttons, True))
         config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
+        config["launch_buttons"]["colab_url"] = "https://colab.research.google.com"
         edit = "{{ file_name | replace('.ipynb', '.md') }}"  # a twin is never edited
         config["sphinx"]["config"]["html_context"] |= {
             "edit_page_provider_name": "GitHub",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import colab
 import pandas as pd
 import speed
 from escaped import csv, markdown
@@ -182,7 +182,7 @@ def _counted(title: str, rows: pd.DataFrame, words: Mapping[str, str]) -> list[s
 
 def badges(root: Path) -> str:
     """The badge of the tests and the link to the pages, once the repository has an address."""
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["disentangled"]
+    project = colab.project(root)
     url = project["repository"]
     badge = f"{url}/actions/workflows/test.yml/badge.svg?branch={project['branch']}"
     return f"[![tests]({badge})]({url}/actions/workflows/test.yml)\n" if url else ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import pytest
 
@@ -40,6 +43,34 @@ def test_an_unknown_profile_is_named_beside_the_valid_ones(profile):
         ValueError, match=r"unknown profile .*; choose one of smoke, laptop, gpu, paper"
     ):
         chapter.start("x", notebook(profile=profile))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        (
+            "profile='nonsense'",
+            "unknown profile 'nonsense'; choose one of smoke, laptop, gpu, paper",
+        ),
+        (
+            "profile='laptop'; profiel='smoke'",
+            "unknown parameter profiel; chapter x takes profile",
+        ),
+        ("profile='laptop'; seeds=-3", "unknown parameter seeds; chapter x takes profile"),
+    ],
+)
+def test_a_notebook_is_refused_in_one_line_before_anything_slow_is_imported(parameters, said):
+    script = (
+        "import atexit, sys\n"
+        "slow = {'torch', 'pandas', 'scipy', 'matplotlib.pyplot'}\n"
+        "atexit.register(lambda: print(slow & set(sys.modules)))\n"
+        "from disentangled import chapter\n"
+        f"{parameters}\n"
+        "chapter.start('x', globals())"
+    )
+    command = [sys.executable, "-m", "IPython", "--quick", "--no-banner", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [f"Refused: {said}", "set()"]
 
 
 def test_a_missing_parameters_cell_is_said():

@@ -189,6 +189,38 @@ def test_violins_show_median_quartiles_and_adjacent_values():
     plt.close(figure)
 
 
+def test_fences_are_six_interquartile_ranges_beyond_the_quartiles():
+    assert over_seeds.fences([0.0, 1.0, 2.0, 3.0, 4.0]) == (1 - 6 * 2, 3 + 6 * 2)
+    assert over_seeds.fences([1.0, 1.0, 1.0, 9.0]) == (-11.0, 15.0)
+    assert over_seeds.fences([1.0, 1.0, 1.0, 1.0, 9.0]) == (-np.inf, np.inf)
+
+
+def test_violins_are_not_squeezed_by_runs_far_off():
+    some = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    groups = {
+        "a": (np.append(some, 567.0), "red"),
+        "b": (np.append(some, [-200.0, -300.5]), "blue"),
+        "lost": (np.array([900.0]), "green"),
+    }  # quartiles of all: 1 and 6, so that the fences are -29 and 36
+    figure, axes = plt.subplots()
+    over_seeds.violins(groups, "nats", axes)
+    assert [(t.get_text(), t.get_position()) for t in axes.texts] == [
+        ("↑ 567", (1.2, 1.0)),
+        ("↓ 2 runs,\n−300 to −200", (2.2, 0.0)),
+        ("↑ 900", (3.2, 1.0)),
+    ]
+    drawn = np.concatenate([line.get_ydata() for line in axes.lines])
+    assert (drawn.min(), drawn.max()) == (0.0, 7.0)
+    low, high = axes.get_ylim()
+    assert (low, high) == pytest.approx((-1.4, 8.4))  # a fifth of 7 beyond both ends
+    bodies = [c for c in axes.collections if not hasattr(c, "get_segments")]
+    assert len(bodies) == 2
+    for body in bodies:  # the widest place is among the eight runs
+        x, y = body.get_paths()[0].vertices.T
+        assert 0 <= y[np.argmax(x)] <= 7
+    plt.close(figure)
+
+
 def test_a_run_that_stopped_is_not_settled():
     rows = rows_of("vae", {}, 0, {"elbo": -1.0}) + rows_of("vae", {}, 1, {"stopped": 50.0})
     assert list(tables.settled(tables.per_run(pd.DataFrame(rows)))["seed"]) == [0]

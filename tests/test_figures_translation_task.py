@@ -46,7 +46,7 @@ def test_losses_floors_and_difficulties():
     middles, bars = heights(right.containers)
     assert middles == [[0.1, 0.2], [0.3, 0.25]]
     np.testing.assert_allclose(bars, 0, atol=1e-12)
-    assert [text.get_text() for text in right.get_legend().get_texts()] == ["one", "two"]
+    assert [text.get_text() for text in right.texts] == ["one", "two"]
     assert figures.standard_error([1, 2, 3, 4]) == pytest.approx((5 / 3) ** 0.5 / 2)
 
 

@@ -63,6 +63,7 @@ def root(tmp_path):
         "book/results/mine/laptop/a.json": "{}",
         "book/results/mine/gpu/a.json": "{}",
         "book/results/mine/b.json": "{}",
+        "pyproject.toml": '[tool.disentangled]\nrepository = ""\nbranch = "main"\n',
     }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -336,6 +337,7 @@ def test_buttons_wait_for_the_address(tmp_path, url):
     config = run.settings(tmp_path, tmp_path)
     assert config["html"]["use_edit_page_button"] is bool(url)
     assert bool(config["launch_buttons"]["binderhub_url"]) is bool(url)
+    assert bool(config["launch_buttons"]["colab_url"]) is bool(url)
     assert bool(tables.badges(tmp_path)) is bool(url)
     if url:
         assert config["sphinx"]["config"]["html_context"]["edit_page_url_template"].startswith(url)
@@ -362,6 +364,24 @@ def test_buttons_lead_to_the_address_once_it_is_set(md, root):
     page = (html / "book/chapters/mine.html").read_text()
     assert f'href="{url}/edit/main/book/chapters/mine.md"' in page
     assert "mybinder.org/v2/gh/owner/name/main" in page
+    assert "colab.research.google.com/github/owner/name/blob/main/book/chapters/mine.ipynb" in page
+
+
+def test_a_twin_begins_with_what_fetches_the_book_once_there_is_an_address(md, root):
+    run.publish(md, root)
+    before = pairs.read_twin(md.with_suffix(".ipynb"))
+    url = "https://github.com/owner/name"
+    edit(root / "pyproject.toml", 'repository = ""', f'repository = "{url}"')
+    assert pairs.fault(md, root) == "out of step"
+    assert run.update(md, root, always=False)  # merged: nothing has to run
+    assert pairs.fault(md, root) == ""
+    first, *others = pairs.read_twin(md.with_suffix(".ipynb")).cells
+    assert others == before.cells
+    assert first.metadata.tags == ["fetch-book", "remove-cell"]
+    assert f"!git clone --quiet --depth 1 --branch main {url} the_book\n" in first.source
+    assert first.source.startswith("# ")
+    assert run.update(md, root, always=False)
+    assert pairs.fault(md, root) == ""
 
 
 def test_page_of_rows_lists_each_run_with_its_file():

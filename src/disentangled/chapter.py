@@ -1,4 +1,8 @@
-"""The first line of every chapter: its name, its profile, its look."""
+"""The first line of every chapter: its name, its profile, its look.
+
+What takes seconds to import is imported after the parameters were looked at, so that a wrong one
+is refused at once.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,12 @@ import ast
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
-import pandas as pd
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-from disentangled.claims import Chapter
-from disentangled.figures import style
+    from disentangled.claims import Chapter
 
 PROFILES = ("smoke", "laptop", "gpu", "paper")
 
@@ -24,6 +26,14 @@ _OF_THE_SHELL = re.compile(
 
 _VALUES = (str, int, float, bool, list, tuple, dict, type(None))
 _STARTED = "_chapter_started"
+
+
+class Refused(ValueError):
+    """A chapter was begun in a way that it does not take; a notebook shows the words alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in the place of a traceback, which leads to no fault of the code."""
+        return [f"{type(self).__name__}: {line}" for line in str(self).splitlines()]
 
 
 def start(
@@ -40,24 +50,29 @@ def start(
         ValueError: an unknown parameter or profile; the valid ones are listed.
     """
     if not (isinstance(name, str) and name.isidentifier()):
-        raise ValueError(f"a chapter is called by the stem of its file, got {name!r}")
+        raise Refused(f"a chapter is called by the stem of its file, got {name!r}")
     if not isinstance(namespace, MutableMapping):
-        raise ValueError(f"expected the notebook's globals(), got {type(namespace).__name__}")
+        raise Refused(f"expected the notebook's globals(), got {type(namespace).__name__}")
     if _STARTED not in namespace:  # later runs of the cell see the reader's own variables
         unknown = _plain(namespace) - set(parameters)
         if unknown:
-            raise ValueError(
+            raise Refused(
                 f"unknown parameter {', '.join(sorted(unknown))}; chapter {name} takes "
                 f"{', '.join(parameters)}"
             )
     missing = [parameter for parameter in parameters if parameter not in namespace]
     if missing:
-        raise ValueError(
+        raise Refused(
             f"chapter {name} needs {', '.join(missing)}; run the cell tagged parameters first"
         )
     profile = namespace["profile"]
     if not isinstance(profile, str) or profile not in PROFILES:
-        raise ValueError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+        raise Refused(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+    import pandas as pd
+
+    from disentangled.claims import Chapter
+    from disentangled.figures import style
+
     namespace[_STARTED] = True
     style.use_style()
     pd.set_option("display.max_colwidth", None)  # evidence is a sentence
@@ -78,6 +93,7 @@ def opens_with(figure: Figure) -> None:
     The page pastes it below its question, as `{glue:figure} opening`; the cell that draws it comes
     further down, where its code is read, and is tagged `remove-output`.
     """
+    import matplotlib.pyplot as plt
     from myst_nb import glue as keep
 
     plt.close(figure)  # else it would be shown a second time

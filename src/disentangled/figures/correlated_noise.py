@@ -17,6 +17,7 @@ from torch import Tensor
 from disentangled import gaussian
 from disentangled.arrays import entry
 from disentangled.figures import style
+from disentangled.figures.labels import name_ends
 from disentangled.figures.style import COLOURS, PAGE_WIDTH
 
 TERMS = {
@@ -125,7 +126,7 @@ def isotropic(terms: TermsAt, *, profile: str) -> Figure:
             axes.axvline(end, color=COLOURS["grey"], ls=":", lw=1)
         axes.set(title=f"{n_axes} axes", xlabel=r"$\sigma$", ylim=(-0.02 * top, top))
     panels[0].set_ylabel("nats")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
+    name_ends(panels[1])
     return style.finish(figure, profile, "isotropic encoder, closed form")
 
 

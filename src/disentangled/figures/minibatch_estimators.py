@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from disentangled.figures.labels import name_ends
 from disentangled.figures.style import COLOURS, MARKS, PAGE_WIDTH, SCHEMES, WIDE, finish
 
 DRAWN = ("mws", "naive", "mss_released", "mss")
@@ -127,7 +128,7 @@ def growth(
     last = max(by_batch)
     for axes, curve, name in (
         (panels[1], by_width, "naive: noise $s$"),
-        (panels[2], by_n_data, "mss: number of images $N$"),
+        (panels[2], by_n_data, "mss: images $N$"),
     ):
         _curve(axes, curve, "o", COLOURS["blue"], "estimate")
         axes.set(title=f"{last} axes", xlabel=name)
@@ -137,11 +138,11 @@ def growth(
     level = printed(last, batches.size)
     panels[1].plot(by_width.x, [level] * len(by_width.x), "k--", lw=1.2, label="eq. 11")
     panels[0].set(title="$D$ axes", xlabel="naive: batch $B$", ylabel="$TC(z)$, nats")
-    panels[0].set_ylim(top=1.6 * of_batch[-1])
-    panels[0].legend(loc="upper left", ncols=2, columnspacing=1)
-    panels[1].legend()
     for axes in panels:
         axes.set_xscale("log")
+    panels[2].margins(x=0.12)  # the label of its last tick is wide
+    for axes in panels[:2]:
+        name_ends(axes)
     source = f"closed-form codes, TC = 0; s = 0.1, B = {batches.size} where they do not vary"
     bars = f"{batches.bars}; lines: the law, bands: its bounds"
     return finish(figure, profile, source, bars=bars)
@@ -230,7 +231,7 @@ def by_active_axes(
     axes.axhline(0, color=COLOURS["grey"], lw=1)
     axes.set(xlabel="active axes, of ten", ylabel="$TC(z)$, nats", xticks=active)
     axes.set_ylim(-5, 25)
-    axes.legend(loc="upper left")
+    name_ends(axes)
     source = f"closed-form codes, s = 0.1, N = {batches.n_data:,}, B = {batches.size}"
     return finish(figure, profile, source, bars=batches.bars)
 
@@ -264,8 +265,9 @@ def density_ratio(
         panels[1].plot(truth, values, line, color=colour, label=label)
     for axes in panels:
         axes.plot(truth, truth, "k", lw=1.2, label="truth")
-        axes.legend()
         axes.set_xlabel("true $TC(z)$, nats")
+    panels[0].legend()  # all but one end in one place
+    name_ends(panels[1])
     panels[0].set(title="a critic alone", ylabel="estimate, nats")
     panels[1].set_title("beside minibatch estimates")
     return finish(figure, profile, f"Gaussian codes on {n_axes} axes", bars="one training each")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from disentangled.arrays import entry
 from disentangled.figures.closed_forms import Axis, Form, Panel, plane
+from disentangled.figures.labels import name_ends
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
@@ -135,7 +136,7 @@ def scores_by_angle(
         middle = _band(axes, angles, score, COLOURS[colour])
         axes.plot(angles, middle, line, color=COLOURS[colour], lw=width, label=name)
     axes.set(xlabel="angle, degrees", ylabel="score", ylim=(0, 1.05), xticks=range(0, 91, 15))
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    name_ends(axes)
     bars = "lines: mean over draws, bands: their range (MIG: exact)"
     return finish(figure, profile, "closed-form codes", seeds=values.shape[1], bars=bars)
 
@@ -166,7 +167,7 @@ def scores_by_bins(
     axes.set(xscale="log", xlabel="number of bins", ylabel="MIG", ylim=(0, 1))
     axes.set_xticks([4, 8, 16, 32, 64, 128], ["4", "8", "16", "32", "64", "128"])
     axes.minorticks_off()
-    axes.legend(loc="lower right")
+    name_ends(axes)
     bars = "lines: mean over draws, bands: their range"
     return finish(figure, profile, "closed-form codes", seeds=values.shape[1], bars=bars)
 

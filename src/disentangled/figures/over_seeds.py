@@ -232,24 +232,60 @@ def violins(groups: Groups, label: str, axes: Axes) -> None:
 
     Groups without values are left out. The density has Gaussian kernels of Scott's width and ends
     at the extremes; adjacent values are the last within 1.5 interquartile ranges of the
-    quartiles. Every seed is drawn beside the middle.
+    quartiles. Every seed is drawn beside the middle. A run beyond `fences` would squeeze all
+    others: an arrow at the edge says its value, the density leaves it out, and lines end at the
+    last run before it.
     """
     groups = {name: group for name, group in groups.items() if len(group[0])}
+    least, most = fences(np.concatenate([values for values, _ in groups.values()]))
     for place, (values, colour) in enumerate(groups.values(), start=1):
-        if np.ptp(values) > 0:  # kernels need a spread
-            density = stats.gaussian_kde(values)
-            height = np.linspace(values.min(), values.max(), 100)
-            half = 0.4 * density(height) / density(height).max()
-            axes.fill_betweenx(height, place - half, place + half, color=colour, alpha=0.35, lw=0)
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        reach = 1.5 * (high - low)
-        near = values[(values >= low - reach) & (values <= high + reach)]
-        axes.vlines(place, near.min(), near.max(), color=COLOURS["black"], lw=1)
-        axes.vlines(place, low, high, color=COLOURS["black"], lw=5)
-        axes.plot(np.full(len(values), place + 0.2), values, "o", ms=4, color=colour, alpha=0.7)
-        axes.plot(place, middle, "o", ms=4.5, color="white", mec=COLOURS["black"], mew=0.5)
+        _arrow(axes, place + 0.2, "↑", 1.0, values[values > most])
+        _arrow(axes, place + 0.2, "↓", 0.0, values[values < least])
+        inside = values[(values >= least) & (values <= most)]
+        if len(inside):
+            _violin(axes, place, values, inside, colour)
     axes.set_xticks(range(1, len(groups) + 1), list(groups))
     axes.set_ylabel(label)
+
+
+def fences(values: ArrayLike) -> tuple[float, float]:
+    """Six interquartile ranges beyond the quartiles: a run that did not train lies outside.
+
+    Where at least half of the values are one the fences are infinite, and nothing lies outside.
+    """
+    low, high = np.quantile(np.asarray(values, dtype=np.float64), [0.25, 0.75])
+    reach = 6 * (high - low) or np.inf
+    return float(low - reach), float(high + reach)
+
+
+def _violin(axes: Axes, place: int, values: Floats, inside: Floats, colour: str) -> None:
+    """The violin of values; inside: those that are drawn."""
+    least, most = inside.min(), inside.max()
+    if most > least:  # kernels need a spread
+        density = stats.gaussian_kde(inside)
+        height = np.linspace(least, most, 100)
+        half = 0.4 * density(height) / density(height).max()
+        axes.fill_betweenx(height, place - half, place + half, color=colour, alpha=0.35, lw=0)
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    reach = 1.5 * (high - low)
+    near = values[(values >= low - reach) & (values <= high + reach)]
+    for ends, width in (((near.min(), near.max()), 1), ((low, high), 5)):
+        axes.vlines(place, *np.clip(ends, least, most), color=COLOURS["black"], lw=width)
+    axes.plot(np.full(len(inside), place + 0.2), inside, "o", ms=4, color=colour, alpha=0.7)
+    if least <= middle <= most:
+        axes.plot(place, middle, "o", ms=4.5, color="white", mec=COLOURS["black"], mew=0.5)
+
+
+def _arrow(axes: Axes, x: float, arrow: str, edge: float, beyond: Floats) -> None:
+    """Say the values beyond an edge of the panel, 0 below and 1 above, with room for the words."""
+    if len(beyond):
+        ends = [f"{value:.3g}".replace("-", "−") for value in (beyond.min(), beyond.max())]
+        words = ends[0] if len(beyond) == 1 else f"{len(beyond)} runs,\n{' to '.join(ends)}"
+        look: dict[str, Any] = {"ha": "center", "fontsize": SMALLEST}
+        side = "top" if edge else "bottom"
+        above = axes.get_xaxis_transform()
+        axes.text(x, edge, f"{arrow} {words}", va=side, transform=above, **look)
+        axes.margins(y=0.2)
 
 
 def convergence(runs: pd.DataFrame, column: str, label: str, *, profile: str) -> Figure:

@@ -115,7 +115,7 @@ def violins(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
 def scatter(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
     """MIG against distortion, a point a run (Yang et al. 2020, Figures 4, 6 and 8).
 
-    A run beyond `upper_fence` is drawn hollow at the fence, with its distortion in words.
+    A run beyond the upper fence (`over_seeds.fences`) is hollow at it, with its nats in words.
     """
 
     def draw(row: Sequence[Axes], of_it: pd.DataFrame, at: str) -> None:
@@ -124,7 +124,7 @@ def scatter(runs: pd.DataFrame, dataset: str, *, profile: str) -> Figure:
                 name: setting(of_it, at, dataset, objective, split)
                 for name, split in ENCODERS.items()
             }
-            edge = upper_fence(pd.concat(pair.values())["distortion"])
+            _, edge = over_seeds.fences(pd.concat(pair.values())["distortion"])
             for name, table in pair.items():
                 _points(axes, table, edge, name)
             axes.set(title=title, xlabel="distortion, nats an image")
@@ -167,7 +167,7 @@ def depth_and_width(runs: pd.DataFrame, *, profile: str) -> Figure:
 
 
 def _draw_encoders(panels: Sequence[Axes], encoders: Mapping[str, pd.DataFrame]) -> None:
-    """MIG above distortion, a violin an encoder; a run beyond `upper_fence` is an arrow."""
+    """MIG above distortion, a violin an encoder."""
     labels = {"score": "MIG (library)", "distortion": "distortion, nats"}
     for axes, (column, label) in zip(panels, labels.items(), strict=True):
         groups = {
@@ -175,20 +175,6 @@ def _draw_encoders(panels: Sequence[Axes], encoders: Mapping[str, pd.DataFrame])
             for (name, table), shade in zip(encoders.items(), SHADES, strict=True)
         }
         over_seeds.violins(groups, label, axes)
-    nats_of_all = pd.concat(encoders.values())["distortion"]
-    edge = upper_fence(nats_of_all)
-    if nats_of_all.max() > edge:
-        panels[1].set_ylim(nats_of_all.min() - 1, edge)
-        for place, table in enumerate(encoders.values(), start=1):
-            for nats in table["distortion"][table["distortion"] > edge]:
-                panels[1].text(place + 0.2, edge, f"↑ {nats:.0f}", va="top", fontsize=SMALLEST)
-
-
-def upper_fence(values: pd.Series[float]) -> float:
-    """Six interquartile ranges above the upper quartile: a run that did not train lies beyond,
-    and would squeeze the others."""
-    low, high = values.quantile([0.25, 0.75])
-    return float(high + 6 * (high - low))
 
 
 def n_parameters(profile: str) -> dict[str, int]:

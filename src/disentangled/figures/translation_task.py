@@ -14,6 +14,7 @@ from torch import Tensor
 
 from disentangled.arrays import entry
 from disentangled.experiments import intervention as experiment
+from disentangled.figures.labels import name_ends
 from disentangled.figures.style import COLOURS, PAGE_WIDTH, finish, heatmap
 from disentangled.types import Score
 
@@ -57,7 +58,7 @@ def losses_by_angle(scores: Mapping[str, Mapping[int, Score]], *, profile: str) 
     right.set(ylabel="share of the spread", title="difficulty", ylim=(0, None))
     for axes in (left, right):
         axes.set(xlabel="angle of mixing, degrees", xticks=angles)
-    right.legend()
+    name_ends(right)
     return finish(figure, profile, f"{BY_HAND}; bars: standard errors over tasks")
 
 
@@ -130,7 +131,7 @@ def sensitivity(
         axes.set_xticks(steps, [str(n) for n in steps])
         axes.minorticks_off()
     np.atleast_1d(panels)[0].set_ylabel("mixed / aligned")
-    np.atleast_1d(panels)[-1].legend()
+    name_ends(np.atleast_1d(panels)[-1])
     return finish(figure, profile, f"{BY_HAND}; above 1 the mixed code is harder")
 
 
