@@ -72,13 +72,19 @@ def test_where_locks_do_not_work_a_claim_says_so(path, monkeypatch, number):
             pass
 
 
-def test_other_errors_of_a_lock_are_what_they_are(path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+@pytest.mark.parametrize(
+    ("number", "way"),
+    [(errno.ENOSPC, "Make room in"), (errno.EACCES, "Get the right to write to"),
+     (errno.EIO, "Input/output error")],
+)  # fmt: skip
+def test_a_lock_that_cannot_be_written_is_told_with_the_way_out(path, monkeypatch, number, way):
+    def refused(*_, **__):
+        raise OSError(number, os.strerror(number), str(path.with_name(".abc.lock")))
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", full)
-    with pytest.raises(OSError, match=r"No space left on device.*abc\.json"), store.claimed(path):
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    with pytest.raises(OSError, match=rf"{way}.*smoke") as caught, store.claimed(path):
         pass
+    assert caught.value.errno == number
 
 
 def test_who_waits_says_after_seconds_for_what_and_whom(tiny_home, monkeypatch, tmp_path):

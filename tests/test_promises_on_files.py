@@ -19,7 +19,20 @@ import tiny
 import torch
 from filelock import FileLock
 
-from disentangled import data, gaussian, loading, metrics, objectives, sealed, store, training
+from disentangled import (
+    data,
+    experiments,
+    gaussian,
+    loading,
+    metrics,
+    models,
+    objectives,
+    records,
+    sealed,
+    store,
+    sweeps,
+    training,
+)
 from disentangled.data import (
     FactorData,
     cars3d,
@@ -406,6 +419,123 @@ def test_a_full_disk_is_named_with_the_way_out(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"No space left.*a_4px\.h5 was not written.*Make room"):
         rearranging.rearranged(path, "images", (2, 4, 4, 1), 4, tmp_path, "Get it.")
     assert not (tmp_path / "rearranged" / "a_4px.h5").exists()
+
+
+# folders that variables name, and those that may not be written to
+
+
+@pytest.mark.parametrize("variable", [store.ROOT, files.ENVIRONMENT])
+def test_an_empty_variable_names_nothing(monkeypatch, variable):
+    for name in (store.ROOT, files.ENVIRONMENT):
+        monkeypatch.delenv(name, raising=False)
+    before = store.results(), files.roots(None), records.folder("smoke")
+    monkeypatch.setenv(variable, "")
+    assert (store.results(), files.roots(None), records.folder("smoke")) == before
+    assert store.results() == store.checkout() / "book" / "results"
+    assert files.roots(None) == [files.checkout() / "data"]
+    assert records.folder("smoke") == store.checkout() / "build" / "smoke" / "claims"
+
+
+@pytest.mark.parametrize(
+    ("variable", "calls"),
+    [
+        (store.ROOT, [store.results, lambda: sweeps.rows("beta_tcvae", "smoke"),
+                      lambda: records.folder("smoke"), lambda: records.folder("laptop")]),
+        (files.ENVIRONMENT, [files.download_folder, lambda: data.load("dsprites"),
+                             lambda: data.load("dsprites_rerender_grid", size=1)]),
+    ],
+)  # fmt: skip
+def test_a_variable_that_names_a_file_is_refused(tmp_path, monkeypatch, variable, calls):
+    file = tmp_path / "rows.json"
+    file.write_text("mine")
+    monkeypatch.setenv(variable, str(file))
+    for call in calls:
+        said = rf"{variable} names .*rows\.json, which is a"
+        with pytest.raises(NotADirectoryError, match=said):
+            call()
+    assert file.read_text() == "mine"
+
+
+def test_a_folder_may_be_relative_or_at_home(tmp_path, monkeypatch):
+    """A relative one counts from the working directory; errors name all of its path."""
+    (tmp_path / "a").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("a", "~/a"):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv(store.ROOT, name)
+        monkeypatch.setenv(files.ENVIRONMENT, name)
+        assert store.results() == files.download_folder() == tmp_path / "a"
+    monkeypatch.setenv(store.ROOT, "a")
+    monkeypatch.setenv(files.ENVIRONMENT, "a")
+    monkeypatch.chdir(tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match=rf"names the folder {tmp_path}/a/a, which is not"):
+        store.results()
+    with pytest.raises(FileNotFoundError, match=rf"names {tmp_path}/a/a, which is not there"):
+        data.load("dsprites")
+
+
+PLACES = {
+    "spaces": "my results, 2nd try",
+    "letters": "Ergebnisse_für_Ωμέγα_解",
+    "long": "/".join(["x" * 200] * 4),
+    "pattern": "[a-z]*?{1}#%20",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_folders_of_any_name_hold_a_sweep(tmp_path, monkeypatch, one_thread, place):
+    """Also below links: the folder of results, and that of an experiment in it."""
+    tiny.register(monkeypatch.setitem)
+    one = [tiny.setting(tiny.run(steps=50), (0, 1), kept_by="elbo", pictures=("traversals",))]
+    monkeypatch.setitem(experiments.EXPERIMENTS, "tiny", lambda profile: one)
+    there = tmp_path / "there" / PLACES[place]
+    (there / "elsewhere").mkdir(parents=True)
+    home = tmp_path / PLACES[place].replace("/", "+")[:200]
+    home.symlink_to(there, target_is_directory=True)
+    (home / "tiny").symlink_to(there / "elsewhere", target_is_directory=True)
+    monkeypatch.setenv(store.ROOT, str(home))
+    found = sweeps.complete("tiny", "smoke", workers=1)
+    assert len(found["run_id"].unique()) == 2
+    left = {p.name for p in (there / "elsewhere" / "smoke").rglob("*") if p.is_file()}
+    run, stems = one[0].run, [one[0].run.id(seed) for seed in (0, 1)]
+    median = models.median_seed(one[0], found)
+    expected = {f"{run.id(median)}.safetensors"}
+    for stem in stems:
+        expected |= {f".{stem}.lock", f"{stem}.json", f"{stem}.npz", f"{stem}-50.safetensors"}
+    assert left == expected
+    archive = there / "packed.tar.gz"
+    assert sweeps.packing.pack("tiny", "smoke", archive) == 7
+    other = tmp_path / "other"
+    (other / "far").mkdir(parents=True)
+    (other / "tiny").symlink_to(other / "far", target_is_directory=True)
+    monkeypatch.setenv(store.ROOT, str(other))
+    assert sweeps.packing.unpack("tiny", "smoke", archive).new == 7
+    assert sweeps.rows("tiny", "smoke").equals(found)
+
+
+def test_what_is_unpacked_may_lie_on_another_disk(tmp_path, monkeypatch):
+    """A link may lead there, and nothing is renamed from one disk to another."""
+    tiny.register(monkeypatch.setitem)
+    monkeypatch.setenv(store.ROOT, str(tmp_path / "one"))
+    run, rename = tiny.run("factor_vae", steps=200), os.rename
+    (tmp_path / "one").mkdir()
+    path = models.row_path(run, 0)
+    common = dict.fromkeys([c for c in store.COLUMNS if c not in store.NUMBER], "")
+    common |= {"run_id": run.id(0), "experiment": "tiny", "profile": "smoke", "seed": 0}
+    store.write_rows(path, store.RunFile(run.declared() | {"seed": 0}, common, {}, {}))
+    sweeps.packing.pack("tiny", "smoke", tmp_path / "a.tar")
+    content = path.read_bytes()
+    (tmp_path / "two").mkdir()
+    monkeypatch.setenv(store.ROOT, str(tmp_path / "two"))
+
+    def apart(source, target, **_):
+        if ".unpack-" in str(source):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(source, target)
+
+    monkeypatch.setattr(os, "rename", apart)
+    assert sweeps.packing.unpack("tiny", "smoke", tmp_path / "a.tar").new == 1
+    assert models.row_path(run, 0).read_bytes() == content
 
 
 # torch's defaults, and generators

@@ -84,6 +84,122 @@ def test_dark_images_are_images():
     assert some_data(dark).select([0]).images.max() == 1
 
 
+CRITIC_LOGITS = torch.linspace(-1, 1, 24).view(12, 2)
+OF_CODE = Code(*torch.linspace(-1, 1, 12 * 9).view(3, 12, 3))
+LOSSES = {
+    "vae": lambda x, logits: objectives.vae(x, logits, OF_CODE, n_data=12),
+    "beta_vae": lambda x, logits: objectives.beta_vae(x, logits, OF_CODE, n_data=12),
+    "sampled_vae": lambda x, logits: objectives.sampled_vae(x, logits, OF_CODE, n_data=12),
+    "beta_tcvae": lambda x, logits: objectives.beta_tcvae(x, logits, OF_CODE, n_data=12),
+    "beta_tcvae_dlib": lambda x, logits: objectives.beta_tcvae_dlib(x, logits, OF_CODE, n_data=12),
+    "dip_vae_i": lambda x, logits: objectives.dip_vae_i(x, logits, OF_CODE, n_data=12),
+    "dip_vae_ii": lambda x, logits: objectives.dip_vae_ii(x, logits, OF_CODE, n_data=12),
+    "annealed_vae": lambda x, logits: objectives.annealed_vae(
+        x, logits, OF_CODE, n_data=12, step=3
+    ),
+    "beta_tcvae_flow": lambda x, logits: objectives.beta_tcvae_flow(
+        x, logits, OF_CODE, OF_CODE.z, n_data=12
+    ),
+    "factor_vae": lambda x, logits: objectives.factor_vae(x, logits, OF_CODE, CRITIC_LOGITS),
+    "factor_vae_leaking": lambda x, logits: objectives.factor_vae_leaking(
+        x, logits, OF_CODE, CRITIC_LOGITS
+    ),
+    "rtc_vae": lambda x, logits: objectives.rtc_vae(x, logits, OF_CODE, CRITIC_LOGITS),
+    "rtc_vae_supervised": lambda x, logits: objectives.rtc_vae_supervised(
+        x, logits, OF_CODE, CRITIC_LOGITS, CAUSES.float()
+    ),
+    "intervention_first": lambda x, logits: objectives.intervention_first(
+        x, logits, logits, *CRITIC_LOGITS.T, CRITIC_LOGITS[:, 0]
+    ),
+    "cross_entropy": lambda x, logits: objectives.translation.cross_entropy(
+        lambda _: logits, objectives.Pairs(x, x)
+    ),
+    "bernoulli_distortion": objectives.bernoulli_distortion,
+}
+"""Every function of images and logits, by its name."""
+
+
+def test_pixels_outside_of_0_and_1_are_refused_by_every_loss():
+    """The cross-entropy of such a pixel has no floor: a decoder gains without end."""
+    grey = torch.full((12, 1, 4, 5), 0.25)
+    for name, loss in LOSSES.items():
+        for bad in (-0.5, 1.5, 255.0, float("nan"), float("inf"), -float("inf"), 1.00001):
+            x = grey.clone()
+            x[-1, 0, -1, -1] = bad
+            for images in (x, x.double(), x.numpy(), x.clone().requires_grad_()):
+                with pytest.raises(ValueError, match=r"x must be pixels from 0 to 1, got "):
+                    loss(images, grey)
+        assert loss(grey, grey) is not None, name
+
+
+def test_pixels_of_minus_0_and_those_that_round_beyond_1_count_as_0_and_1():
+    """At logits of 1 a pixel of 0 costs log(1 + e), one of 1 costs log(1 + 1 / e)."""
+    logits = torch.ones(2, 1, 1, 1)
+    x = torch.tensor([-0.0, 1 + 2 * torch.finfo(torch.float32).eps]).view(2, 1, 1, 1)
+    dark, bright = objectives.bernoulli_distortion(x, logits).tolist()
+    assert dark == pytest.approx(np.log1p(np.e))
+    assert bright == pytest.approx(np.log1p(1 / np.e))
+
+
+def test_pixels_are_looked_at_under_grad_and_not_where_there_are_none():
+    x, logits = torch.full((3, 1, 1, 2), 0.5), torch.zeros(3, 1, 1, 2)
+
+    def total(logits, x):
+        return objectives.bernoulli_distortion(x, logits).sum()
+
+    assert torch.func.grad(total)(logits, x).tolist() == x.sub(0.5).mul(-1).tolist()
+    with pytest.raises(ValueError, match=r"got 1.5 to 1.5"):
+        torch.func.grad(total)(logits, x + 1)
+    one_by_one = torch.func.vmap(total)(logits[:, None], x[:, None])
+    assert one_by_one.tolist() == pytest.approx([2 * np.log(2)] * 3)
+    assert objectives.bernoulli_distortion(x.to("meta"), logits.to("meta")).shape == (3,)
+    assert torch.compile(total, backend="eager", fullgraph=True)(logits, x) == total(logits, x)
+
+
+def test_training_does_not_look_at_its_pixels_again(monkeypatch, one_thread):
+    """They are those of a `FactorData`; on a GPU every look would wait for it."""
+    looked = []
+    plain = torch.Tensor.aminmax
+    monkeypatch.setattr(
+        torch.Tensor, "aminmax", lambda *a, **k: looked.append(1) or plain(*a, **k)
+    )
+    images = tiny.images()
+    fitted = training.fit(tiny.run(), [0], images, hardware=tiny.CPU)
+    assert fitted.step == 100
+    assert looked == []
+    objectives.bernoulli_distortion(images.pixels([0]), torch.zeros(1, 1, 4, 4))
+    assert looked == [1]
+
+
+class Others:
+    """Images that say uint8 and are read as something else."""
+
+    def __init__(self, read):
+        self.read, self.dtype, self.device = read, torch.uint8, torch.device("cpu")
+        self.shape = torch.Size((12, 1, 4, 5))
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return self.read(SHADES[index])
+
+    def to(self, device):
+        return self
+
+    def index_select(self, dim, index):
+        return self
+
+
+@pytest.mark.parametrize(
+    "read", [lambda x: x / 255, lambda x: x.long(), lambda x: x.squeeze(1), lambda x: x[:1, :, 1:]]
+)
+def test_images_are_read_as_they_say(read):
+    assert some_data(Others(lambda x: x)).pixels([11]).max() == pytest.approx(239 / 255)
+    with pytest.raises(ValueError, match=r"toy: expected images that are read as torch\.uint8"):
+        some_data(Others(read))
+
+
 # continuous factors slip through
 
 

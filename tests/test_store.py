@@ -125,7 +125,7 @@ def test_a_write_that_fails_leaves_the_old_file(path):
 @pytest.mark.parametrize(
     "error",
     [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, "quota"),
-     OSError(errno.EFBIG, "large"), OSError(errno.EROFS, "read-only"),
+     OSError(errno.EFBIG, "large"),
      safetensors.SafetensorError("I/O error: No space left on device (os error 28)"),
      RuntimeError("Unable to flush file's cached information (error message = 'No space left on "
                   "device')")],
@@ -146,8 +146,22 @@ def test_a_full_disk_is_told_with_the_path_and_leaves_the_old_file(path, error):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EROFS, "read-only"), PermissionError(errno.EPERM, "not permitted"),
+     safetensors.SafetensorError("I/O error: Permission denied (os error 13) at path '/x/.tmp'")],
+)  # fmt: skip
+def test_a_folder_that_may_not_be_written_to_is_told_with_the_way_out(path, error):
+    message = r"abc\.json was not written.*Get the right to write to .*start again: what was done"
+    with pytest.raises(OSError, match=message) as caught, store.written_aside(path):
+        raise error
+    assert caught.value.errno == getattr(error, "errno", errno.EACCES)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
 def test_other_errors_of_writing_are_what_they_are(path):
-    for error in (OSError(errno.EACCES, "no"), RuntimeError("of another kind"), ValueError("x")):
+    elsewhere = PermissionError(errno.EACCES, "no", "/another/folder/that/is/read")
+    for error in (elsewhere, RuntimeError("of another kind"), ValueError("x")):
         with pytest.raises(type(error)) as caught, store.written_aside(path):
             raise error
         assert caught.value is error

@@ -8,7 +8,7 @@ What flows
     types          Batch, Code, Loss, LogQ, Score: named tuples that pass through vmap
     arrays         what an argument may be that is an array, a count or an index
     sealed         JSON files that show when they were edited
-    disks          what is said where a disk takes no more
+    disks          folders that variables name, and what is said where nothing can be written
     locks          claims on files, which a killed process cannot leave behind
 
 Theory, exact

@@ -14,6 +14,7 @@ import math
 import numbers as kinds
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
 
@@ -130,7 +131,8 @@ def tensor(values: Any, name: str) -> Tensor:
 
 def of_arrays(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
     """A function of tensors that takes other arrays too, and refuses what its annotations do not
-    say: a Tensor, a Code of three of one shape, a float that is finite.
+    say: a Tensor, Pixels from 0 to 1, a Code of three of one shape, a float that is finite, an int
+    of at least 1.
 
     Tensors go through as they are, so that slopes and `torch.func` see nothing of it; sparse ones
     become dense. Other arrays, of whole numbers too, come in as float64.
@@ -219,6 +221,20 @@ def several(values: Any, name: str) -> list[Any]:
         return list(values)
     except TypeError:  # an array without axes
         raise ValueError(f"{name} must be a list, got one value {values!r}") from None
+
+
+_PIXELS_KNOWN: ContextVar[bool] = ContextVar("pixels_known", default=False)
+
+
+@contextlib.contextmanager
+def pixels_known() -> Iterator[None]:
+    """For a time, Pixels are of a `FactorData`, which was looked at when it was made: training
+    would wait for a GPU at every step if it looked again."""
+    before = _PIXELS_KNOWN.set(True)
+    try:
+        yield
+    finally:
+        _PIXELS_KNOWN.reset(before)
 
 
 @contextlib.contextmanager
@@ -325,6 +341,25 @@ def _tensor(value: Any, name: str) -> Tensor:
     return _dense(value, name) if given else floats(value, name)
 
 
+def _pixels(value: Any, name: str) -> Tensor:
+    x = _tensor(value, name)
+    blind = torch.compiler.is_compiling() or x.device.type == "meta"  # no values to look at
+    if blind or _PIXELS_KNOWN.get() or not x.numel() or not x.is_floating_point():
+        return x
+    low, high = x.detach().aminmax()
+    try:  # NaN is neither above nor below; what was computed may round beyond 0 and 1
+        inside = bool((low >= -4 * rounding(x)) & (high <= 1 + 4 * rounding(x)))
+    except RuntimeError:  # within vmap there are none either
+        return x
+    if not inside:
+        raise ValueError(
+            f"{name} must be pixels from 0 to 1, got {float(low):g} to {float(high):g}: the cross-"
+            "entropy of other values has no floor; divide uint8 by 255, leave standardised images "
+            "as they were"
+        )
+    return x
+
+
 def _dense(tensor: Tensor, name: str) -> Tensor:
     """A tensor as it is, a sparse one dense."""
     if (foreign := _foreign(tensor)) == "sparse":
@@ -353,7 +388,13 @@ def _weight(value: Any, name: str) -> Any:
     return value if isinstance(value, Tensor) and value.ndim == 0 else real(value, name)
 
 
-FORMS: dict[Any, Callable[[Any, str], Any]] = {"Tensor": _tensor, "Code": _code, "float": _weight}
+def _count(value: Any, name: str) -> int:
+    return whole(value, name, 1)
+
+
+FORMS: dict[Any, Callable[[Any, str], Any]] = {
+    "Tensor": _tensor, "Pixels": _pixels, "Code": _code, "float": _weight, "int": _count,
+}  # fmt: skip
 """How arguments of an annotation come in (see `of_arrays`)."""
 
 

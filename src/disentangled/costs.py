@@ -208,6 +208,9 @@ _RATES: dict[tuple[Any, ...], float] = {}  # settings that differ by a weight ta
 def rate_of_steps(run: Run, shape: Shape) -> float:
     """Operations a second of real steps of one seed on one thread, played for a moment.
 
+    Seconds are those in which the thread had a core: what other programs take at this moment says
+    nothing about the hours to come.
+
     Small kernels are far from the rate of matrix products, and how far depends on net and machine:
     the three narrow convolutions of `conv_shallow` reach a tenth of it.
     """
@@ -218,11 +221,11 @@ def rate_of_steps(run: Run, shape: Shape) -> float:
         stack = Stack(run, (0,), _blank(run.batch, shape, cpu), Hardware(cpu))
         draws = list(stack.draws())
         stack.play(draws[0])  # the first one builds what the others use
-        n_steps, begin = 0, time.perf_counter()
-        while time.perf_counter() - begin < MOMENT:
+        n_steps, begin = 0, time.thread_time()
+        while time.thread_time() - begin < MOMENT:
             stack.play(draws[n_steps % len(draws)])
             n_steps += 1
-        seconds = time.perf_counter() - begin
+        seconds = time.thread_time() - begin
     finally:
         torch.set_num_threads(threads)
     return dry_step(run, shape).flops * n_steps / seconds

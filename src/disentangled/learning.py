@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from disentangled import data as datasets
-from disentangled.arrays import entry
+from disentangled.arrays import entry, of_arrays
 from disentangled.data import Images
 from disentangled.objectives import OBJECTIVES
 from disentangled.runs import Run
+from disentangled.types import Pixels
 
 BELOW_ONE_PICTURE = 0.9
 """A run that learned has a distortion below this share of the best constant picture's."""
@@ -34,7 +35,8 @@ QUARTER = 0.75
 """Share of the steps at which the last quarter begins."""
 
 
-def distortion_of_one_picture(mean: Tensor) -> float:
+@of_arrays
+def distortion_of_one_picture(mean: Pixels) -> float:
     r"""Bernoulli distortion in nats if every image is decoded as their mean, of values 0 to 1.
 
         Σ_pixels H(mean pixel),   H(p) = -p log p - (1 - p) log (1 - p)

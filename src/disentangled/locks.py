@@ -13,6 +13,7 @@ from pathlib import Path
 
 import filelock
 
+from disentangled import disks
 from disentangled.progress import terminal
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -33,11 +34,12 @@ def claimed(path: Path) -> Iterator[bool]:
     path: of a run's row file, or any other, beside which the lock lies; it says who holds it.
 
     Raises:
-        OSError: locks do not work in this folder.
+        OSError: locks do not work in this folder, or it may not be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(_lock(path))
-    got = _acquired(lock, path.parent)
+    with disks.writing(_lock(path), disks.AGAIN):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        got = _acquired(lock, path.parent)
     try:
         if got:
             with suppress(OSError):  # where a locked file cannot be written, nobody learns whose

@@ -7,13 +7,14 @@ are packed here and brought to their places there, where none is overwritten.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from disentangled import archives, store
+from disentangled import archives, disks, store
 from disentangled.experiments import settings
 
 
@@ -88,8 +89,11 @@ def unpack(experiment: str, profile: str, file: Path) -> Unpacked:
     """
     settings(experiment, profile)  # known names
     home = store.folder(experiment, profile)
-    store.results().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unpack-", dir=store.results()) as aside:
+    results = store.results()
+    with ExitStack() as held:
+        with disks.writing(home, disks.AGAIN):
+            results.mkdir(parents=True, exist_ok=True)
+            aside = held.enter_context(tempfile.TemporaryDirectory(prefix=".unpack-", dir=results))
         try:
             manifest = archives.read(file, Path(aside), experiment, profile)
         except (*archives.DAMAGE, ValueError) as error:
@@ -103,8 +107,8 @@ def unpack(experiment: str, profile: str, file: Path) -> Unpacked:
                     )
             new = _new(home, manifest, file)
             for name in new:
-                (home / name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(aside) / name).rename(home / name)
+                with store.written_aside(home / name) as place:  # links may lead to other disks
+                    shutil.move(Path(aside) / name, place)
     return Unpacked(len(new), len(manifest) - len(new))
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from disentangled import badges, sealed, store, verdicts
+from disentangled import badges, disks, sealed, store, verdicts
 
 ROUND_OFF = 1e-9
 """Smaller numbers are recorded as the next power of ten, so that re-runs are small diffs."""
@@ -190,7 +189,7 @@ def tidy(value: float) -> float | int | str:
 
 def folder(profile: str) -> Path:
     """Where the records of a profile lie."""
-    if profile == "smoke" and store.ROOT not in os.environ:
+    if profile == "smoke" and disks.named(store.ROOT) is None:
         return store.checkout() / "build" / "smoke" / "claims"
     return store.results() / "claims" / profile
 

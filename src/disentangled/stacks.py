@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from disentangled import gaussian, graphs, nets
-from disentangled.arrays import single_precision
+from disentangled.arrays import pixels_known, single_precision
 from disentangled.data import FactorData
 from disentangled.hardware import Hardware
 from disentangled.nets.bound import bind
@@ -185,7 +185,7 @@ class Stack:
 
     def play(self, draw: Draw) -> dict[str, Tensor]:
         """One step of every player of the phase; returns the terms of their losses, each (S,)."""
-        with self.hardware.products(self.run.precision):
+        with self.hardware.products(self.run.precision), pixels_known():
             return self._play(draw)
 
     def _play(self, draw: Draw) -> dict[str, Tensor]:

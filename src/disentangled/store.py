@@ -45,9 +45,6 @@ ROOT = "DISENTANGLED_RESULTS"
 SEAL = "digest"
 """The word of a file of tensors that holds the digest over the tensors and all other words."""
 
-AGAIN = " and start again: what was done before is kept"
-"""What to do on a full disk, behind which folder needs room."""
-
 MOST_OF_PICTURES = 2**30
 """Bytes that the pictures of a run may have unpacked: a small file may declare any number."""
 
@@ -87,16 +84,17 @@ def results() -> Path:
     Raises:
         FileNotFoundError: the variable names a folder that is not there, in which no rows would
             look like none trained.
+        NotADirectoryError: it names a file.
     """
     if apart := _ELSEWHERE.get():
         return Path(apart)
-    named = os.environ.get(ROOT)
-    if named and not Path(named).is_dir():
+    named = disks.named(ROOT)
+    if named and not named.is_dir():
         raise FileNotFoundError(
-            f"{ROOT} names the folder {Path(named).absolute()}, which is not there; mend its "
-            f"spelling, make it (mkdir -p), or unset {ROOT} for book/results"
+            f"{ROOT} names the folder {named}, which is not there; mend its spelling, make it "
+            f"(mkdir -p), or unset {ROOT} for book/results"
         )
-    return Path(named) if named else checkout() / "book" / "results"
+    return named or checkout() / "book" / "results"
 
 
 @contextmanager
@@ -119,10 +117,10 @@ def written_aside(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; renamed to it on success, removed on failure.
 
     Raises:
-        OSError: the disk is full; the message names the path.
+        OSError: the disk is full or may not be written to; the message names the path.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with disks.writing(path, AGAIN):
+    with disks.writing(path, disks.AGAIN):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield aside

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+Pixels = Tensor
+"""Images (B, C, H, W) whose pixels are floats in [0, 1] (see `arrays.of_arrays`)."""
+
 
 class Batch(NamedTuple):
     """Images with their causes: x (B, C, H, W) float in [0, 1], factors (B, K), index (B,)."""

@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _download(names: list[str], root: Path | None) -> None:
     folder = root or files.download_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for file in (file for name in names for file in download.FILES[name]):
         print(f"{file.name}, {file.size}, from {file.url}")
         print(f"checked and in place: {download.fetch(file, folder)}")
@@ -61,8 +62,8 @@ def _download(names: list[str], root: Path | None) -> None:
 def _agreement(root: Path | None, out: Path | None) -> None:
     rows = calibration.measure_agreement(root)
     path = out or calibration.agreement_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     with files.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sealed.text({"shapes": rows}), encoding="utf-8")
     print(f"{path}: {len(rows)} rows")
 

@@ -38,14 +38,22 @@ def check_pixels(name: str, images: Images) -> None:
     Looks at images until one is found that is bright.
 
     Raises:
-        ValueError: pixels of 0 and 1; the message begins with the name of the data.
+        ValueError: pixels of 0 and 1, or other images than were promised; the message begins
+            with the name of the data.
     """
     if images.device.type == "meta" or 0 in images.shape:  # no values to look at
         return
     some_one = False
     # one alone at first, which is enough where images lie on disk and are bright
     for first, end in itertools.pairwise([0, *range(1, len(images), AT_ONCE), len(images)]):
-        brightest = int(images[first:end].max())
+        read = images[first:end]
+        if read.dtype != torch.uint8 or read.shape != (end - first, *images.shape[1:]):
+            raise ValueError(
+                f"{name}: expected images that are read as {images.dtype} of shape "
+                f"{(end - first, *images.shape[1:])}, as they say, got {read.dtype} of "
+                f"{tuple(read.shape)}; mend the __getitem__ of {type(images).__name__}"
+            )
+        brightest = int(read.max())
         if brightest > 1:
             return
         some_one = some_one or brightest == 1

@@ -32,7 +32,7 @@ DAMAGE = (
 """What readers raise of damaged files, according to where the damage is."""
 
 ELSEWHERE = f", or set {ENVIRONMENT} to a folder of yours with room"
-"""What to do on a full disk, behind which folder needs room."""
+"""What to do where a file cannot be written, behind how to mend its folder."""
 
 
 def download_folder() -> Path:
@@ -47,11 +47,15 @@ def checkout() -> Path:
 
 
 def roots(root: str | os.PathLike[str] | None) -> list[Path]:
-    """Folders to search: `root` alone if given, else DISENTANGLED_DATA (if set), then data/."""
+    """Folders to search: `root` alone if given, else DISENTANGLED_DATA (if set), then data/.
+
+    Raises:
+        NotADirectoryError: the variable names a file.
+    """
     if root is not None:
         return [Path(root)]
-    named = os.environ.get(ENVIRONMENT)
-    return [*([Path(named)] if named else []), checkout() / "data"]
+    named = disks.named(ENVIRONMENT)
+    return [*([named] if named else []), checkout() / "data"]
 
 
 def find(
@@ -68,8 +72,8 @@ def find(
             place = folder / name
             if place.is_file() or place.is_dir():  # a pipe would be waited for
                 return place
-    named = os.environ.get(ENVIRONMENT)
-    gone = root is None and named and not Path(named).is_dir()
+    named = disks.named(ENVIRONMENT)
+    gone = root is None and named and not named.is_dir()
     raise FileNotFoundError(
         f"expected {' or '.join(names)} in one of {', '.join(map(str, folders))}, "
         f"found none. {f'{ENVIRONMENT} names {named}, which is not there. ' if gone else ''}{mend}"

@@ -6,7 +6,7 @@ and scores. Methods of different protocols are never ranked against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -69,7 +69,7 @@ def protocols(runs_of: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.D
     return found
 
 
-def _in_words(line: Mapping[str, Any], alike: pd.DataFrame) -> str:
+def _in_words(line: Mapping[Hashable, Any], alike: pd.DataFrame) -> str:
     """A method, with what its encoder's name has beyond the shortest where there are several.
 
     In one protocol all losses are as in one source, which the protocol names.
@@ -159,7 +159,7 @@ def least_agreement(of: Mapping[tuple[str, str], pd.DataFrame]) -> str:
     lowest = []
     for (experiment, dataset), runs in of.items():
         table = agreement(runs)
-        pairs = [(table.loc[a, b], a, b) for a, b in combinations(table, 2)]
+        pairs = [(float(table.at[a, b]), a, b) for a, b in combinations(map(str, table), 2)]
         lowest.append((*min(pairs), experiment, dataset))
     if not lowest:
         return "Not known: no protocol has runs of three methods."
@@ -178,7 +178,7 @@ def answer(of: Mapping[tuple[str, str], pd.DataFrame]) -> str:
     (_, dataset), runs = next(iter(of.items()))
     leaders = first(runs)
     names = list(dict.fromkeys(leaders["first"]))
-    least = leaders["in"].idxmin()
+    least = str(leaders["in"].idxmin())
     if len(names) == 1:
         said = f"No: on {dataset} {names[0]} comes first under each of {len(leaders)} scores."
     else:

@@ -6,10 +6,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from disentangled.arrays import of_arrays
+from disentangled.types import Pixels
 
 
 @of_arrays
-def bernoulli_distortion(x: Tensor, logits: Tensor, *, pixel_area: int = 1) -> Tensor:
+def bernoulli_distortion(x: Pixels, logits: Tensor, *, pixel_area: int = 1) -> Tensor:
     r"""-log p(x|z) of a Bernoulli decoder, summed over pixels.
 
         -a Σ_i [x_i log σ(l_i) + (1 - x_i) log(1 - σ(l_i))]
@@ -30,7 +31,8 @@ def bernoulli_distortion(x: Tensor, logits: Tensor, *, pixel_area: int = 1) -> T
         (B,), nats per image.
 
     Raises:
-        ValueError: other types or shapes. That pixels lie in [0, 1] is not looked at.
+        ValueError: other types or shapes, or pixels outside of [0, 1], of which the cross-entropy
+            has no floor.
     """
     if x.shape != logits.shape or not x.is_floating_point():
         raise ValueError(

@@ -73,7 +73,7 @@ def cross_entropy(translator: Callable[[Tensor], Tensor], pairs: Pairs) -> Tenso
 
     Source: eq. 2 of paper B, which does not say whether pixels are summed.
     """
-    n_pixels = pairs.after[0].numel()
+    n_pixels = math.prod(pairs.after.shape[1:])
     return bernoulli_distortion(pairs.after, translator(pairs.before)).mean() / n_pixels
 
 
