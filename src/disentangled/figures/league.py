@@ -158,8 +158,8 @@ def least_agreement(of: Mapping[tuple[str, str], pd.DataFrame]) -> str:
     """In words the two scores that agree least, over all protocols."""
     lowest = []
     for (experiment, dataset), runs in of.items():
-        table = agreement(runs)
-        pairs = [(float(table.at[a, b]), a, b) for a, b in combinations(map(str, table), 2)]
+        table, names = agreement(runs).to_numpy(), list(scores(runs))
+        pairs = [(table[i, j], names[i], names[j]) for i, j in combinations(range(len(names)), 2)]
         lowest.append((*min(pairs), experiment, dataset))
     if not lowest:
         return "Not known: no protocol has runs of three methods."
@@ -178,7 +178,7 @@ def answer(of: Mapping[tuple[str, str], pd.DataFrame]) -> str:
     (_, dataset), runs = next(iter(of.items()))
     leaders = first(runs)
     names = list(dict.fromkeys(leaders["first"]))
-    least = str(leaders["in"].idxmin())
+    least, share = min(leaders["in"].items(), key=lambda item: item[1])
     if len(names) == 1:
         said = f"No: on {dataset} {names[0]} comes first under each of {len(leaders)} scores."
     else:
@@ -188,7 +188,7 @@ def answer(of: Mapping[tuple[str, str], pd.DataFrame]) -> str:
         )
     return (
         f"{said} And seeds decide too: if the seeds are drawn anew, the first by {least} stays "
-        f"first in {leaders.loc[least, 'in']:.0%} of the draws."
+        f"first in {share:.0%} of the draws."
     )
 
 
