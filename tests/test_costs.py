@@ -158,7 +158,7 @@ def test_the_rate_is_of_steps_of_one_thread(monkeypatch):
     threads, seen = torch.get_num_threads(), []
     ticks = itertools.count(1)
     monkeypatch.setattr(costs, "MOMENT", 3)
-    monkeypatch.setattr(costs.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(costs.time, "thread_time", lambda: next(ticks))
     play = Stack.play
     monkeypatch.setattr(
         Stack, "play", lambda *of: seen.append(torch.get_num_threads()) or play(*of)
