@@ -120,7 +120,6 @@ def test_the_answer_counts_methods_that_come_first(runs):
 def test_without_rows_the_page_says_so():
     assert league.answer({}).startswith("Not known")
     assert league.least_agreement({}).startswith("Not known")
-    assert league.joined({}, league.means).empty
     assert "not run" in league.standings({}, profile="smoke").axes[0].texts[0].get_text()
     plt.close("all")
 

@@ -6,7 +6,7 @@ and scores. Methods of different protocols are never ranked against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -142,16 +142,6 @@ def agreement(runs: pd.DataFrame) -> pd.DataFrame:
     table = runs[list(of.values())].corr(method="spearman")
     table.index = table.columns = pd.Index(of)
     return table
-
-
-def joined(
-    of: Mapping[tuple[str, str], pd.DataFrame], table: Callable[[pd.DataFrame], pd.DataFrame]
-) -> pd.DataFrame:
-    """The table of every protocol, one below the other; empty where there is no protocol."""
-    found = {
-        f"{experiment} on {dataset}": table(runs) for (experiment, dataset), runs in of.items()
-    }
-    return pd.concat(found) if found else pd.DataFrame()
 
 
 def least_agreement(of: Mapping[tuple[str, str], pd.DataFrame]) -> str:
