@@ -214,6 +214,7 @@ def test_averages_are_those_of_the_compared_weights(runs):
         "elbo_paid": 5.0,        "tc_beta_vae": 1 / 4, "tc_beta_tcvae": 1 / 6,
     }  # fmt: skip
     assert found.pop("best_gamma") == "γ = 20"
+    assert found.pop("n_compared") == 3
     assert found == pytest.approx(expected)
 
 
@@ -229,10 +230,12 @@ def test_without_factor_vae_no_gamma_is_the_best(runs):
 
 def test_the_design_counts_runs_and_hours_once(runs):
     rows = pd.DataFrame({"run_id": ["a", "a", "b"], "seconds": [1800.0, 1800.0, 900.0]})
-    run = settings("beta_tcvae", "laptop")[0].run
-    found = figures.design(rows, runs, run)
+    declared = settings("beta_tcvae", "laptop")
+    found = figures.design(rows, runs, declared)
     assert (found["n_runs"], found["hours"], found["top"]) == (2, 0.75, "6")
-    assert (found["n_seeds"], found["n_axes"]) == (3, run.n_axes)
+    assert (found["n_seeds"], found["n_axes"]) == (3, declared[0].run.n_axes)
+    # three primary settings and InfoGAN of 20 seeds; 8 more β, 2 γ, the real images, 8 variants
+    assert found["n_declared"] == 4 * 20 + (8 + 2 + 1 + 8) * 8
 
 
 def test_the_same_model_on_both_sources(runs, on_real):

@@ -24,7 +24,6 @@ from disentangled.experiments.beta_tcvae import INFO_GAN
 from disentangled.figures import latent_space, over_seeds, portraits
 from disentangled.figures.sliders import two_sliders
 from disentangled.records import Record
-from disentangled.runs import Run
 
 EXPERIMENT = "beta_tcvae"
 
@@ -156,13 +155,16 @@ def mig_boxes(
         colours = over_seeds.METHODS
         return {name: (v, colours[of_it][1]) for name, (v, of_it) in values.items() if len(v)}
 
-    larger = {
-        name: groups(methods(table, weights))
+    beside = {
+        name: methods(table, weights)
         for name, table in tables.by_profile(runs, profile).items()
         if name != profile
     }
-    label, last = "MIG (Chen et al.)", tables.settled(runs)
-    return over_seeds.boxes(groups(of), label, last, profile=profile, larger=larger)
+    larger, last = {name: groups(of_it) for name, of_it in beside.items()}, tables.settled(runs)
+    drawn = {case[:2] for of_it in (of, *beside.values()) for case in of_it.values()}
+    cases = zip(last["objective"], last["weight"], strict=True)
+    last = last[[case in drawn for case in cases]]
+    return over_seeds.boxes(groups(of), "MIG (Chen et al.)", last, profile=profile, larger=larger)
 
 
 def without_learning(untrained: pd.DataFrame, pca: Mapping[str, float]) -> pd.DataFrame:
@@ -205,6 +207,8 @@ def averages(runs: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, Any]
         for name in ("vae", "beta_vae", "beta_tcvae", "factor_vae")
     }
     best = weights["factor_vae"]
+    own = runs[[w == weights[o] for o, w in zip(runs["objective"], runs["weight"], strict=True)]]
+    found["n_compared"] = tables.n_seeds(own)
     found["best_gamma"] = "no run is there" if math.isnan(best) else f"γ = {best:g}"
     for name in ("vae", "beta_vae", "beta_tcvae"):
         found[f"elbo_{name}"] = _mean(runs, name, weights[name], "elbo")
@@ -214,14 +218,15 @@ def averages(runs: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, Any]
     return found
 
 
-def design(rows: pd.DataFrame, runs: pd.DataFrame, run: Run) -> dict[str, Any]:
+def design(rows: pd.DataFrame, runs: pd.DataFrame, declared: Sequence[Setting]) -> dict[str, Any]:
     """Numbers of the page: the sizes of the sweep, its runs and its core hours.
 
     Args:
         rows: of the whole sweep.
         runs: those that its figures show.
-        run: one of them as it was declared.
+        declared: the sweep's settings, the plain VAE first.
     """
+    run = declared[0].run
     return {
         "n_seeds": tables.n_seeds(runs),
         "steps": run.steps,
@@ -231,6 +236,7 @@ def design(rows: pd.DataFrame, runs: pd.DataFrame, run: Run) -> dict[str, Any]:
         "pixel_area": run.pixel_area,
         "hours": rows.drop_duplicates("run_id")["seconds"].sum() / 3600,
         "n_runs": int(rows["run_id"].nunique()),
+        "n_declared": sum(len(setting.seeds) for setting in declared),
         "n_codes": f"{scoring.KL_SAMPLES:,}",
         "n_axes": run.n_axes,
         "top": f"{max(tables.weights_of(runs, 'beta_tcvae')):g}",
