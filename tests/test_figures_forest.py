@@ -79,8 +79,8 @@ def test_published_effects_lie_inside_or_not():
 def test_the_sentence_is_that_of_the_profile_that_leads():
     *_, four, _ = DECIDED
     assert four.sentence == (
-        "Reproduced in the profile gpu: MIG of one less that of the other, is 0.25 (95 % interval "
-        "0.15 to 0.3, 8 seeds). This is shown to be above 0."
+        "Reproduced in the profile gpu: MIG of one less that of the other is 0.250 (95 % interval "
+        "0.150 to 0.300, 8 seeds). This is shown to be above 0."
     )
     assert four.leading("laptop") == ("gpu", LARGER["gpu"])
 

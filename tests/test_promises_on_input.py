@@ -467,18 +467,17 @@ def test_laws_over_images_are_looked_at():
 
 def test_a_folder_of_results_that_is_not_there(tmp_path, monkeypatch):
     tiny.register(monkeypatch.setitem)
-    for place in (tmp_path / "typo", tmp_path / "file"):
-        (tmp_path / "file").touch()
-        monkeypatch.setenv(store.ROOT, str(place))
-        message = rf"DISENTANGLED_RESULTS names the folder {re.escape(str(place))}, which is not"
-        for call in (
-            lambda: sweeps.rows("tiny", "smoke"),
-            lambda: sweeps.statement("tiny", "smoke"),
-            lambda: sweeps.complete("tiny", "smoke"),
-            listing.listing,
-        ):
-            with pytest.raises(FileNotFoundError, match=message):
-                call()
+    absent = re.escape(str(tmp_path / "typo"))
+    monkeypatch.setenv(store.ROOT, str(tmp_path / "typo"))
+    message = rf"DISENTANGLED_RESULTS names the folder {absent}, which is not"
+    for call in (
+        lambda: sweeps.rows("tiny", "smoke"),
+        lambda: sweeps.statement("tiny", "smoke"),
+        lambda: sweeps.complete("tiny", "smoke"),
+        listing.listing,
+    ):
+        with pytest.raises(FileNotFoundError, match=message):
+            call()
     monkeypatch.setenv(store.ROOT, str(tmp_path))
     assert sweeps.rows("tiny", "smoke").empty
 

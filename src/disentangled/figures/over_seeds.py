@@ -237,7 +237,8 @@ def violins(groups: Groups, label: str, axes: Axes) -> None:
     last run before it.
     """
     groups = {name: group for name, group in groups.items() if len(group[0])}
-    least, most = fences(np.concatenate([values for values, _ in groups.values()]))
+    every = [values for values, _ in groups.values()]
+    least, most = fences(np.concatenate(every)) if every else (-np.inf, np.inf)
     for place, (values, colour) in enumerate(groups.values(), start=1):
         _arrow(axes, place + 0.2, "↑", 1.0, values[values > most])
         _arrow(axes, place + 0.2, "↓", 0.0, values[values < least])
