@@ -19,7 +19,6 @@ from tables import ROWS_LIE_IN, place
 
 from disentangled import (
     claims,
-    costs,
     experiments,
     plans,
     records,
@@ -227,7 +226,7 @@ def undecided(of: Mapping[str, Record], profile: str, rate: float) -> str:
 def _flops_a_seed(claim: str, experiment: str, profile: str) -> float:
     """Of training one seed of every setting that a claim reads."""
     return sum(
-        costs.flops(setting.run, (1, setting.run.size, setting.run.size))
+        plans.of_one_seed(setting)
         for setting in experiments.settings(experiment, profile)
         if experiments.READ[experiment](claim, setting.run)
     )

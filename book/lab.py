@@ -55,7 +55,7 @@ def written_out(prose: str, kept: Mapping[str, Any]) -> str:
         return f"**Figure, from a cell below.** {' '.join(lines).strip()}"
 
     prose = TEXT.sub(number, FIGURE.sub(figure, prose))
-    return prose.replace("{container} answer", "{admonition} The answer")
+    return re.sub(r"\{container\} (answer|told)\b", "{admonition} The answer", prose)
 
 
 def copy(name: str, root: Path) -> Path:

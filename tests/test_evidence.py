@@ -132,14 +132,14 @@ def test_the_pages_own_claims_wait_for_all_their_runs():
     assert own[0].sentence.startswith("Not run: ")
 
 
-def told(runs, own):
+def told(runs, own, device="cpu"):
     """An hour for a VAE, and for the others as their operations ask."""
     cost = {
         s.run.objective: costs.flops(s.run, (1, s.run.size, s.run.size))
         for s in experiments.settings("correlated_noise", "laptop")
     }
     rows = runs[runs["profile"] == "laptop"]
-    rows = rows.assign(seconds=3600 * rows["objective"].map(cost) / cost["vae"])
+    rows = rows.assign(seconds=3600 * rows["objective"].map(cost) / cost["vae"], device=device)
     return evidence.told(own, rows, page=PAGE, experiment="correlated_noise")
 
 
@@ -157,6 +157,7 @@ def test_a_page_says_what_missing_runs_and_lacking_seeds_would_take():
     assert told(runs, own)["A-fig2-vae"] == (
         "Not run: 18 of 20 runs are there. What is lacking takes 2.0 hours of one core."
     )
+    assert told(runs, own, device="cuda")["A-fig2-vae"] == "Not run: 18 of 20 runs are there."
     wide = Record("A-fig2-vae", "inconclusive", own[1].facts | {"n_needed": 15, "n_seeds": 10})
     assert " What is lacking takes 10.0 hours of one core." in told(runs, [wide])["A-fig2-vae"]
     enough = Record("A-fig2-vae", "inconclusive", own[1].facts | {"n_needed": 9, "n_seeds": 10})

@@ -27,6 +27,7 @@ from disentangled.figures import (
     mean_and_sample,
     mutual_information_gap,
     necessary_or_sufficient,
+    sliders,
     style,
 )
 from disentangled.figures import interventions as interventions_figures
@@ -335,7 +336,7 @@ def test_a_choice_of_two_is_no_slider(page):
 
 def test_a_page_holds_so_much(page, monkeypatch):
     made_slider(page)
-    monkeypatch.setattr(closed_forms, "MAX_BYTES", 1.5 * page.sliders["walk"][1])
+    monkeypatch.setattr(sliders, "MAX_READ", 1.5 * page.sliders["walk"][1])
     page.sliders["frames"] = (20, 10**6)  # these have a limit of their own
     with pytest.raises(ValueError, match=r"'second' brings chapter x to \d+ kB, and a page may"):
         made_slider(page, "second")

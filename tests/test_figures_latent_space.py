@@ -13,7 +13,7 @@ from torch import nn
 
 from disentangled import training
 from disentangled.claims import Chapter
-from disentangled.figures import latent_space
+from disentangled.figures import latent_space, sliders
 from disentangled.figures.latent_space import Model, explorer, layers, quantised, rounded
 from disentangled.models import Kept
 from disentangled.nets import NETS
@@ -82,13 +82,14 @@ def test_models_are_a_grid_of_their_labels(page, labels, told):
 
 def test_a_page_holds_so_much(page, monkeypatch):
     explorer(page, "first", [model()], DATA, alt="x")
-    monkeypatch.setattr(latent_space, "MAX_BYTES", 1.5 * page.sliders["first"][1])
-    with pytest.raises(ValueError, match=r"bring chapter x to 0\.0\d MB, and a page may hold"):
+    monkeypatch.setattr(sliders, "MAX_READ", 1.5 * page.sliders["first"][1])
+    said = r"'second' brings chapter x to \d+ kB, and a page may hold"
+    with pytest.raises(ValueError, match=said):
         explorer(page, "second", [model()], DATA, alt="x")
 
 
 def test_frames_of_sliders_have_a_limit_of_their_own(page):
-    page.sliders["frames"] = (20, latent_space.MAX_BYTES)
+    page.sliders["frames"] = (20, sliders.MAX_READ)
     explorer(page, "walk", [model()], DATA, alt="x")
 
 

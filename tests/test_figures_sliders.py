@@ -127,3 +127,9 @@ def test_a_live_slider_draws_the_value_it_is_moved_to():
 def test_a_live_slider_starts_within_its_range():
     with pytest.raises(ValueError, match=r"start must be from 1.0 to 2.0, got 3.0"):
         sliders.live(dot, 1.0, 2.0, label="b", alt=said, start=3.0)
+
+
+def test_what_scripts_read_does_not_count_as_pictures(page):
+    page.sliders["walk"] = (0, sliders.MAX_BYTES)
+    shown = sliders.slider(page, "s", [1, 2, 3], dot, label="x", alt=said)
+    assert page.sliders["s"][0] == len(shown.children[1].children) == 3

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from disentangled import claims, costs, experiments, learning, records, tables
+from disentangled import claims, experiments, learning, records, tables
 from disentangled.claims import Chapter, OnRows, Tests
 from disentangled.comparisons import FEWEST
+from disentangled.plans import of_one_seed
 from disentangled.records import Record
-from disentangled.runs import Run
 
 TestsOf = Callable[[pd.DataFrame, str], tuple[Tests, Mapping[str, str]]]
 
@@ -83,25 +83,27 @@ def told(
 
     The sentence of every profile that has a verdict, the page's own first. Where that one has none
     or is inconclusive, also the hours of one core for the runs or the seeds that are lacking, at
-    the speed at which the rows were trained.
+    the speed at which the rows were trained; rows of a GPU do not tell those.
 
     Args:
         rows: of the page's profile, with what their training took.
         experiment: as in `decide`.
     """
     declared = experiments.settings(experiment or page.name, page.profile)
-    trained = rows.drop_duplicates("run_id").set_index("run_id")["seconds"]
-    done = sum(_flops(s.run) for s in declared for seed in s.seeds if s.run.id(seed) in trained)
+    on_cores = rows[rows["device"] == "cpu"].drop_duplicates("run_id")
+    trained = on_cores.set_index("run_id")["seconds"]
+    there = set(rows["run_id"])
+    done = sum(of_one_seed(s) for s in declared for seed in s.seeds if s.run.id(seed) in trained)
     seconds_a_flop = trained.sum() / done if done else math.nan
 
     def hours(claim: str, facts: Mapping[str, Any]) -> float:
         read = [s for s in declared if experiments.READ[s.run.experiment](claim, s.run)]
         if facts["verdict"] == "not run":
             ids = [(s, s.run.id(seed)) for s in read for seed in s.seeds]
-            lacking = sum(_flops(s.run) for s, run_id in ids if run_id not in trained)
+            lacking = sum(of_one_seed(s) for s, run_id in ids if run_id not in there)
         elif facts["verdict"] == "inconclusive" and facts.get("n_needed"):
             more = max(0, facts["n_needed"] - facts["n_seeds"])
-            lacking = more * sum(_flops(s.run) for s in read)
+            lacking = more * sum(of_one_seed(s) for s in read)
         else:
             return math.nan
         return lacking * seconds_a_flop / 3600
@@ -113,10 +115,6 @@ def told(
         own, *larger = record.sentences()
         found[record.id] = " ".join(filter(None, [own, price, *larger]))
     return found
-
-
-def _flops(run: Run) -> float:
-    return costs.flops(run, (1, run.size, run.size))
 
 
 def moved(decided: Sequence[Record]) -> pd.DataFrame:

@@ -43,8 +43,13 @@ def _shape(run: Run) -> tuple[int, int, int]:
     return 1, run.size, run.size
 
 
+def of_one_seed(setting: Setting) -> float:
+    """Floating-point operations of training one seed of a setting."""
+    return costs.flops(setting.run, _shape(setting.run))
+
+
 def _flops(setting: Setting) -> float:
-    return costs.flops(setting.run, _shape(setting.run)) * len(setting.seeds)
+    return of_one_seed(setting) * len(setting.seeds)
 
 
 def stacks(setting: Setting) -> list[list[int]]:

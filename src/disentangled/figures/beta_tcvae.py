@@ -123,14 +123,12 @@ def methods(runs: pd.DataFrame, weights: Mapping[str, float]) -> Methods:
     others = ends.loc[ends["objective"] != "factor_vae", "step"]
     equal = runs[runs["step"] == others.max()]
     beta_vae, beta_tcvae = weights["beta_vae"], weights["beta_tcvae"]
-    found = {
-        "VAE": ("vae", 1.0, ends),
-        f"β-VAE, β = {beta_vae:g}": ("beta_vae", beta_vae, ends),
-        f"β-TCVAE, β = {beta_tcvae:g}": ("beta_tcvae", beta_tcvae, ends),
-    }
+    cases = [("vae", 1.0), ("beta_vae", beta_vae), ("beta_tcvae", beta_tcvae)]
+    found = {over_seeds.titled(*case): (*case, ends) for case in cases}
     for gamma in tables.weights_of(ends, "factor_vae"):
-        found[f"FactorVAE, γ = {gamma:g}, equal steps"] = ("factor_vae", gamma, equal)
-        found[f"FactorVAE, γ = {gamma:g}, doubled"] = ("factor_vae", gamma, ends)
+        title = over_seeds.titled("factor_vae", gamma)
+        found[f"{title}, equal steps"] = ("factor_vae", gamma, equal)
+        found[f"{title}, doubled"] = ("factor_vae", gamma, ends)
     if len(gan):
         found[INFO_GAN] = ("info_gan", float(gan["weight"].iloc[0]), gan)
     return found
@@ -207,8 +205,8 @@ def averages(runs: pd.DataFrame, weights: Mapping[str, float]) -> dict[str, Any]
         for name in ("vae", "beta_vae", "beta_tcvae", "factor_vae")
     }
     best = weights["factor_vae"]
-    own = runs[[w == weights[o] for o, w in zip(runs["objective"], runs["weight"], strict=True)]]
-    found["n_compared"] = tables.n_seeds(own)
+    compared = [(name, weights[name]) for name in ("vae", "beta_vae", "beta_tcvae")]
+    found["n_compared"] = min(len(tables.seeds(runs, *case, "mig_exact")) for case in compared)
     found["best_gamma"] = "no run is there" if math.isnan(best) else f"γ = {best:g}"
     for name in ("vae", "beta_vae", "beta_tcvae"):
         found[f"elbo_{name}"] = _mean(runs, name, weights[name], "elbo")

@@ -23,9 +23,7 @@ from numpy.typing import ArrayLike
 
 from disentangled.arrays import numbers
 from disentangled.claims import Chapter
-
-MAX_BYTES = 100_000
-"""What the forms of a page may take in it, their static figures apart."""
+from disentangled.figures import sliders
 
 DIGITS = 4
 """Decimal places of draws that travel with a page, finer than a pixel."""
@@ -98,7 +96,7 @@ def slider(
     """A slider whose figure the page computes at each of the values.
 
     Args:
-        page: the chapter, which may hold `MAX_BYTES` of forms.
+        page: the chapter, which may hold `sliders.MAX_READ` of them.
         name: of the slider, unique in the book; addresses carry it.
         values: what the slider runs over, in order.
         draw: the figure of a value, of which one stands in a page without JavaScript.
@@ -132,13 +130,7 @@ def slider(
         ensure_ascii=False,
         allow_nan=False,
     )
-    page.sliders[name] = (0, len(written))
-    total = sum(n_bytes for n_frames, n_bytes in page.sliders.values() if not n_frames)
-    if total > MAX_BYTES:
-        raise ValueError(
-            f"the form {name!r} brings chapter {page.name} to {total / 1e3:.0f} kB, and a page "
-            f"may hold {MAX_BYTES / 1e3:.0f} kB of them: give it fewer numbers, or take frames"
-        )
+    sliders.allow_to_read(page, name, written)
     picture = base64.b64encode(_svg(draw(values[start]))).decode("ascii")
     said = html.escape(alt(values[start]), quote=True)
     return HTML(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -192,9 +193,9 @@ def by_posterior_width(code: Code, by_width: ByWidth, sigma: float) -> Form:
     for n_axes in by_width.truth:
         shown = [v for (d, _), some in by_width.estimates.items() if d == n_axes for v in some]
         top = 1.08 * max(*shown, *by_width.truth[n_axes])
-        step = 10 ** math.floor(math.log10(top)) * (1 if top < 10 or top > 30 else 0.5)
-        nats = [(k * step, f"{k * step:g}") for k in range(int(top / step) + 1)]
-        axis = Axis(min(0.0, 1.08 * min(shown)), top, "nats", nats)
+        low = min(0.0, 1.08 * min(shown))
+        ticks = [tick for tick in MaxNLocator(5).tick_values(low, top) if low <= tick <= top]
+        axis = Axis(low, top, "nats", [(tick, f"{tick:g}".replace("-", "−")) for tick in ticks])
         panels.append(Panel(s, axis, f"TC(z), {n_axes} axes", width=245, height=150, right=62))
     given = {
         "means": draws(code.mean[:N_DISCS]),

@@ -27,14 +27,12 @@ from disentangled import gaussian
 from disentangled.arrays import entry
 from disentangled.claims import Chapter
 from disentangled.data import FactorData
+from disentangled.figures import sliders
 from disentangled.figures.style import caption, image_grid, png
 from disentangled.fitted import Fitted
 from disentangled.models import Kept
 from disentangled.runs import Run
 from disentangled.stacks import build, image_shape
-
-MAX_BYTES = 600_000
-"""What the models of a page may take in it."""
 
 N_POINTS = 300
 """Images whose codes are shown beside the picture."""
@@ -86,7 +84,7 @@ def explorer(
     """Models of the same images and number of axes, to be walked through in the page.
 
     Args:
-        page: the chapter, which may hold `MAX_BYTES` of models.
+        page: the chapter, which may hold `sliders.MAX_READ` of them.
         name: of the explorer, unique in the book; addresses carry it.
         models: one for every combination of their labels' values.
         data: the images that the codes are of.
@@ -113,14 +111,7 @@ def explorer(
         },
         separators=(",", ":"),
     )
-    page.sliders[name] = (0, len(written))
-    # frames have a limit of their own, see sliders
-    total = sum(n_bytes for n_frames, n_bytes in page.sliders.values() if not n_frames)
-    if total > MAX_BYTES:
-        raise ValueError(
-            f"the models of {name!r} bring chapter {page.name} to {total / 1e6:.2f} MB, and a "
-            f"page may hold {MAX_BYTES / 1e6:.1f} MB of them: take fewer models or smaller ones"
-        )
+    sliders.allow_to_read(page, name, written)
     picture = base64.b64encode(_traversal(models[0])).decode("ascii")
     below = f"{caption(page.profile, f'{data.name} ({data.source})')} · {_told(models)}"
     return HTML(

@@ -1,6 +1,6 @@
 """Figures of necessary_or_sufficient: what axes follow, mixtures, values of other axes.
 
-A code's four numbers are I(zₛ; x), Σ I(z_i; x), TC(z_S | x) and TC(z_S), in nats and this order.
+A code's four numbers are I(z_S; x), Σ I(z_i; x), TC(z_S | x) and TC(z_S), in nats and this order.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def what_axes_follow(
 
 
 def excess(numbers: FourNumbers) -> float:
-    """What axes know together beyond the sum of what each knows: I(zₛ; x) - Σ I(z_i; x)."""
+    """What axes know together beyond the sum of what each knows: I(z_S; x) - Σ I(z_i; x)."""
     together, each, *_ = numbers
     return together - each
 

@@ -23,6 +23,9 @@ from disentangled.figures.style import png
 
 MAX_FRAMES = 64
 MAX_BYTES = 1_000_000
+MAX_READ = 600_000
+"""Bytes that scripts of a page may have to read: weights of models, numbers of closed forms."""
+
 LIVE_STEPS = 200  # places of a live slider
 
 
@@ -158,10 +161,26 @@ def _allow(page: Chapter, name: str, n_frames: int, n_bytes: int) -> None:
     """Count a slider's frames and bytes to the page; more than it may hold is an error."""
     page.sliders[name] = (n_frames, n_bytes)
     frames = sum(n for n, _ in page.sliders.values())
-    size = sum(n for _, n in page.sliders.values())
+    size = sum(n_bytes for n, n_bytes in page.sliders.values() if n)
     if frames > MAX_FRAMES or size > MAX_BYTES:
         raise ValueError(
             f"slider {name!r} brings chapter {page.name} to {frames} frames and"
             f" {size / 1e6:.2f} MB; a page may hold {MAX_FRAMES} frames and"
             f" {MAX_BYTES / 1e6:.0f} MB: take fewer values or smaller pictures"
+        )
+
+
+def allow_to_read(page: Chapter, name: str, written: str) -> None:
+    """Count to the page what one of its scripts will read; frames have limits of their own.
+
+    Raises:
+        ValueError: more than `MAX_READ` on the page.
+    """
+    page.sliders[name] = (0, len(written))
+    total = sum(n_bytes for n_frames, n_bytes in page.sliders.values() if not n_frames)
+    if total > MAX_READ:
+        raise ValueError(
+            f"{name!r} brings chapter {page.name} to {total / 1e3:.0f} kB, and a page may hold "
+            f"{MAX_READ / 1e3:.0f} kB that its scripts read: take fewer or smaller models, or "
+            "give a closed form fewer numbers"
         )
