@@ -24,7 +24,7 @@ from disentangled.figures.style import png
 MAX_FRAMES = 64
 MAX_BYTES = 1_000_000
 MAX_READ = 600_000
-"""Bytes that scripts of a page may have to read: weights of models, numbers of closed forms."""
+"""Bytes of models and of closed forms that the scripts of a page may have to read."""
 
 LIVE_STEPS = 200  # places of a live slider
 
