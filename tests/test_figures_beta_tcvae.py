@@ -294,3 +294,7 @@ def test_the_answer_quotes_the_verdict_on_figure_2_and_what_is_there_before():
         "Chen et al. say yes. Not run: 3 of 9 runs are there. At the weights of their Figure 3: "
         f"{fig3.sentence}"
     )
+    beside = {"gpu": {**facts, "whole": True, "verdict": "inconclusive", "n_needed": 9}}
+    both = Record("C-fig3-beta-vae", "reproduced", facts | {"larger": beside})
+    said = figures.answer([both, Record("C-fig2", "not run", waiting)])
+    assert said.endswith(" This is shown to be above 0. Inconclusive in the profile gpu.")

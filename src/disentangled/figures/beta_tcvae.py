@@ -188,7 +188,9 @@ def answer(decided: Sequence[Record]) -> str:
     said = f"Chen et al. say yes. {of['C-fig2'].sentence}"
     if of["C-fig2"].verdict != "not run":
         return said
-    return f"{said} At the weights of their Figure 3: {of['C-fig3-beta-vae'].sentences()[0]}"
+    own, *larger = of["C-fig3-beta-vae"].sentences()
+    verdicts = [f"{sentence.partition(':')[0]}." for sentence in larger]
+    return " ".join([f"{said} At the weights of their Figure 3: {own}", *verdicts])
 
 
 def best_gamma(runs: pd.DataFrame) -> float:
